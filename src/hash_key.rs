@@ -1,0 +1,125 @@
+//! The hash key, under which everything that is recorded of a Secret is computed.
+
+use std::fmt;
+use std::str::FromStr;
+
+use hmac::{Hmac, KeyInit, Mac};
+use serde::{Deserialize, Serialize};
+use sha2::Sha256;
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+use crate::digest::{Encoding, hex};
+use crate::source::SourceKind;
+
+/// 32 random bytes, kept in a Secret of the install namespace.
+#[derive(Zeroize, ZeroizeOnDrop)]
+pub struct HashKey([u8; HashKey::LENGTH]);
+
+/// Tells hash keys apart without telling anything about them.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct HashKeyId(String);
+
+/// A hash key of the wrong length.
+#[derive(Debug, thiserror::Error)]
+#[error("a hash key has {expected} bytes, this one has {0}", expected = HashKey::LENGTH)]
+pub struct WrongLength(usize);
+
+impl HashKey {
+    /// Length of a key, in bytes.
+    pub const LENGTH: usize = 32;
+
+    /// The Secret of the install namespace that holds the key.
+    pub const SECRET_NAME: &str = "kubectl-reload-hash-key";
+
+    /// The entry of that Secret's `data`.
+    pub const SECRET_KEY: &str = "key";
+
+    /// A key from its bytes.
+    ///
+    /// # Errors
+    /// When there are not [`HashKey::LENGTH`] of them.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, WrongLength> {
+        bytes.try_into().map(Self).map_err(|_| WrongLength(bytes.len()))
+    }
+
+    /// The id that records name the key by: an HMAC under the key itself.
+    pub fn id(&self) -> HashKeyId {
+        let mut mac = keyed(&self.0);
+        mac.update(b"kubectl-reload.dev/1/hash-key-id");
+        HashKeyId(hex(&mac.finalize().into_bytes()[..4]))
+    }
+
+    /// The key of one source, so that equal values in two places look different.
+    pub(crate) fn of_source(&self, kind: SourceKind, namespace: &str, name: &str) -> SourceKey {
+        let mut mac = keyed(&self.0);
+        let mut encoding = Encoding::new(|bytes: &[u8]| mac.update(bytes));
+        for part in ["kubectl-reload.dev/1/source-key", kind.singular(), namespace, name] {
+            encoding.bytes(part.as_bytes());
+        }
+        SourceKey(mac.finalize().into_bytes().into())
+    }
+}
+
+impl fmt::Display for HashKeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for HashKeyId {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// The hash key of one source.
+#[derive(Zeroize, ZeroizeOnDrop)]
+pub(crate) struct SourceKey([u8; 32]);
+
+impl SourceKey {
+    pub(crate) fn mac(&self) -> Hmac<Sha256> {
+        keyed(&self.0)
+    }
+}
+
+/// HMAC pads a key to the hash's block with zeros (RFC 2104): done here, so that it cannot fail.
+fn keyed(key: &[u8; 32]) -> Hmac<Sha256> {
+    let mut block = hmac::digest::Key::<Hmac<Sha256>>::default();
+    block[..key.len()].copy_from_slice(key);
+    let mac = Hmac::new(&block);
+    block.zeroize();
+    mac
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_id_depends_on_the_key_and_is_no_part_of_it() {
+        let key = HashKey::from_bytes(&[7; 32]).unwrap();
+        let other = HashKey::from_bytes(&[8; 32]).unwrap();
+        assert_eq!(key.id(), key.id());
+        assert_ne!(key.id(), other.id());
+        assert!(!key.id().to_string().contains("0707"));
+    }
+
+    #[test]
+    fn a_key_of_another_length_is_refused() {
+        assert_eq!(
+            HashKey::from_bytes(&[1; 31]).err().unwrap().to_string(),
+            "a hash key has 32 bytes, this one has 31"
+        );
+    }
+
+    #[test]
+    fn padding_is_that_of_hmac() {
+        let padded = keyed(&[3; 32]).chain_update(b"x").finalize().into_bytes();
+        let plain =
+            Hmac::<Sha256>::new_from_slice(&[3; 32]).unwrap().chain_update(b"x").finalize().into_bytes();
+        assert_eq!(padded, plain);
+    }
+}

@@ -1,0 +1,165 @@
+//! The record: what a pod was about to start with, kept in its annotation [`RECORD`].
+//!
+//! Format 1 is compact JSON; [`wire`] states it field by field. It holds no value, and nothing that
+//! a value of a Secret can be guessed from.
+//!
+//! [`RECORD`]: crate::annotation::RECORD
+
+mod trust;
+mod wire;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use crate::content::Content;
+use crate::digest::{Digest, Hasher, Mark};
+use crate::hash_key::HashKeyId;
+use crate::reference::{Keys, Mode};
+use crate::source::SourceId;
+
+pub use trust::{Distrust, PodIdentity};
+pub use wire::{MAX_LENGTH, Unreadable, Unwritable};
+
+/// What was written down about a pod's configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// When, by the API server's clock, in whole seconds.
+    pub at: Timestamp,
+    /// On what occasion.
+    pub by: By,
+    /// The pod's namespace.
+    pub namespace: String,
+    /// Whose pod it is.
+    pub owner: Owner,
+    /// The hash key of the Secrets' digests; `None` when none was hashed.
+    pub hash_key: Option<HashKeyId>,
+    /// Every source that the pod uses.
+    pub sources: BTreeMap<SourceId, SourceRecord>,
+}
+
+/// On what occasion a record was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum By {
+    /// The pod's admission.
+    Admission,
+    /// `kubectl reload adopt`, while it ran.
+    Adopt,
+}
+
+/// What ties a record to its pod, so that a copied one is not believed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Owner {
+    /// The uid of the pod's controller.
+    Controller(String),
+    /// The name of a pod that no controller owns.
+    Pod(String),
+    /// The `generateName` of such a pod, whose name is not known at admission.
+    Generated(String),
+}
+
+/// What a record says of one source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SourceRecord {
+    /// It did not exist.
+    Absent,
+    /// It could not be read.
+    Unread(Unread),
+    /// It was read.
+    Read(ReadSource),
+}
+
+/// Why a source could not be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Unread {
+    /// No answer came within the deadline.
+    Timeout,
+    /// The webhook has no right to read it.
+    Forbidden,
+    /// The API server answered with an error.
+    Error,
+    /// The webhook had too much to do.
+    Overload,
+    /// A reason that this version does not know.
+    #[serde(other)]
+    Other,
+}
+
+/// A source as it was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadSource {
+    /// `metadata.uid`.
+    pub uid: String,
+    /// `metadata.resourceVersion`.
+    pub resource_version: String,
+    /// Whether it was immutable.
+    pub immutable: bool,
+    /// What its content came to; nothing for a Secret that was read without a hash key.
+    pub uses: BTreeMap<Mode, UseRecord>,
+}
+
+/// What the keys of one mode came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UseRecord {
+    /// The keys that the pod uses.
+    pub keys: Keys,
+    /// Over the content of those keys.
+    pub digest: Digest,
+    /// Per key, `None` where it was absent; no marks at all where space was short or the names of
+    /// keys are not to be shown.
+    pub marks: Option<BTreeMap<String, Option<Mark>>>,
+}
+
+/// The keys in which two contents differ. All empty: they differ, and it is not known where.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Keys with another value.
+    pub changed: BTreeSet<String>,
+    /// Keys that were not there.
+    pub added: BTreeSet<String>,
+    /// Keys that are gone.
+    pub removed: BTreeSet<String>,
+}
+
+impl Changes {
+    /// All keys that differ.
+    pub fn keys(&self) -> impl Iterator<Item = &String> {
+        self.changed.iter().chain(&self.added).chain(&self.removed)
+    }
+}
+
+impl UseRecord {
+    /// Takes down what a use sees of `content`.
+    pub fn of(content: &Content, hasher: &Hasher, mode: Mode, keys: &Keys) -> Self {
+        Self {
+            keys: keys.clone(),
+            digest: hasher.digest(content, mode, keys),
+            marks: Some(hasher.marks(content, mode, keys)),
+        }
+    }
+
+    /// How `content` differs from what was taken down; `None` when it does not.
+    pub fn changes(&self, content: &Content, hasher: &Hasher, mode: Mode) -> Option<Changes> {
+        if hasher.digest(content, mode, &self.keys) == self.digest {
+            return None;
+        }
+        let mut changes = Changes::default();
+        let Some(before) = &self.marks else { return Some(changes) };
+        let mut after = hasher.marks(content, mode, &self.keys);
+        for (key, before) in before {
+            match (before, after.remove(key).flatten()) {
+                (Some(before), Some(after)) if *before != after => changes.changed.insert(key.clone()),
+                (Some(_), None) => changes.removed.insert(key.clone()),
+                (None, Some(_)) => changes.added.insert(key.clone()),
+                _ => false,
+            };
+        }
+        changes.added.extend(after.into_iter().filter_map(|(key, mark)| mark.map(|_| key)));
+        Some(changes)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,89 @@
+//! References by mounted volumes. A volume that no container mounts is no use.
+
+use std::collections::BTreeSet;
+
+use k8s_openapi::api::core::v1::{Container, KeyToPath, PodSpec, Volume, VolumeMount};
+
+use super::{Keys, Mode, Reference};
+use crate::source::SourceId;
+
+/// One source as a volume lays it out in files.
+struct Part<'a> {
+    source: SourceId,
+    /// `None`: a file per key, named like it.
+    items: Option<&'a [KeyToPath]>,
+    optional: bool,
+}
+
+pub(super) fn of_container(spec: &PodSpec, container: &Container, found: &mut Vec<Reference>) {
+    for mount in container.volume_mounts.iter().flatten() {
+        let volume = spec.volumes.iter().flatten().find(|volume| volume.name == mount.name);
+        for part in volume.map(parts).unwrap_or_default() {
+            let (mode, keys) = mounted(mount, part.items);
+            let needs = part.items.filter(|_| !part.optional).unwrap_or_default();
+            found.push(Reference {
+                source: part.source,
+                mode,
+                keys,
+                optional: part.optional,
+                needs: needs.iter().map(|item| item.key.clone()).collect(),
+                container: container.name.clone(),
+            });
+        }
+    }
+}
+
+/// The sources of a volume: one of a `configMap` or `secret`, any number of a `projected` one.
+fn parts(volume: &Volume) -> Vec<Part<'_>> {
+    let mut parts = Vec::new();
+    if let Some(map) = &volume.config_map {
+        parts.push(part(SourceId::config_map(&map.name), &map.items, map.optional));
+    }
+    if let Some((secret, name)) =
+        volume.secret.as_ref().and_then(|s| s.secret_name.as_ref().map(|name| (s, name)))
+    {
+        parts.push(part(SourceId::secret(name), &secret.items, secret.optional));
+    }
+    for projection in volume.projected.iter().flat_map(|projected| projected.sources.iter().flatten()) {
+        if let Some(map) = &projection.config_map {
+            parts.push(part(SourceId::config_map(&map.name), &map.items, map.optional));
+        }
+        if let Some(secret) = &projection.secret {
+            parts.push(part(SourceId::secret(&secret.name), &secret.items, secret.optional));
+        }
+    }
+    parts
+}
+
+fn part(source: SourceId, items: &Option<Vec<KeyToPath>>, optional: Option<bool>) -> Part<'_> {
+    // An empty list of items means all keys, as an absent one does.
+    let items = items.as_deref().filter(|items| !items.is_empty());
+    Part { source, items, optional: optional.unwrap_or(false) }
+}
+
+/// What one mount shows of one part.
+fn mounted(mount: &VolumeMount, items: Option<&[KeyToPath]>) -> (Mode, Keys) {
+    let mode = match (&mount.sub_path, &mount.sub_path_expr) {
+        (Some(path), _) | (_, Some(path)) if !path.is_empty() => Mode::SubPath,
+        _ => Mode::Directory,
+    };
+    // What a path with variables in it points at is known to the kubelet alone.
+    let literal = mount.sub_path.as_deref().filter(|path| !path.is_empty()).map(components);
+    let keys = match (items, literal) {
+        (None, None) => Keys::all(),
+        (None, Some(path)) => match path.first() {
+            Some(file) => Keys::one(*file),
+            None => Keys::all(),
+        },
+        (Some(items), path) => {
+            let path = path.unwrap_or_default();
+            let shown = items.iter().filter(|item| components(&item.path).starts_with(&path));
+            Keys::Some(shown.map(|item| item.key.clone()).collect::<BTreeSet<_>>())
+        }
+    };
+    (mode, keys)
+}
+
+fn components(path: &str) -> Vec<&str> {
+    path.split('/').filter(|part| !part.is_empty() && *part != ".").collect()
+}
