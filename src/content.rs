@@ -49,6 +49,11 @@ impl Content {
         self.data.get(key).or_else(binary).map(|value| value.0.as_slice())
     }
 
+    /// Whether there is no key at all.
+    pub fn is_empty(&self) -> bool {
+        self.data.is_empty() && self.binary_data.is_empty()
+    }
+
     /// Whether a use of `mode` sees `key`.
     pub fn has(&self, mode: Mode, key: &str) -> bool {
         self.get(mode, key).is_some()

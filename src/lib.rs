@@ -8,6 +8,8 @@ pub mod annotation;
 pub mod content;
 pub mod digest;
 pub mod hash_key;
+pub mod last_write;
 pub mod record;
 pub mod reference;
 pub mod source;
+pub mod verdict;

@@ -1,0 +1,115 @@
+//! When the data of a source was last written, read off its `managedFields`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+/// The latest time of the `managedFields` entries that own any key of `data`, `binaryData` or
+/// `stringData`.
+///
+/// It is no earlier than the last write of the keys that the entries own, may be later (a label set
+/// by the same manager moves it), and says nothing of removed or unowned keys: a manager that
+/// removes another's key leaves no trace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastWrite {
+    /// Whole seconds, by the API server's clock.
+    pub at: Timestamp,
+    /// The manager of that entry.
+    pub manager: String,
+    /// The keys that any such entry owns.
+    pub keys: BTreeSet<String>,
+}
+
+/// One entry of `metadata.managedFields`, as far as it tells of data.
+#[derive(Debug, Deserialize)]
+pub struct ManagedFields {
+    #[serde(default)]
+    manager: String,
+    time: Option<Timestamp>,
+    #[serde(rename = "fieldsV1")]
+    fields: Option<Fields>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Fields {
+    #[serde(rename = "f:data")]
+    data: Option<Owned>,
+    #[serde(rename = "f:binaryData")]
+    binary_data: Option<Owned>,
+    #[serde(rename = "f:stringData")]
+    string_data: Option<Owned>,
+}
+
+type Owned = BTreeMap<String, IgnoredAny>;
+
+impl Fields {
+    fn keys(&self) -> impl Iterator<Item = &str> {
+        let owned = [&self.data, &self.binary_data, &self.string_data].into_iter().flatten();
+        owned.flat_map(|owned| owned.keys().filter_map(|field| field.strip_prefix("f:")))
+    }
+}
+
+impl LastWrite {
+    /// The last write that the entries tell of; `None` when no timed entry owns any data.
+    pub fn of(entries: &[ManagedFields]) -> Option<Self> {
+        let mut last: Option<Self> = None;
+        for entry in entries {
+            let (Some(time), Some(fields)) = (entry.time, &entry.fields) else { continue };
+            let mut keys = fields.keys().map(str::to_owned).peekable();
+            if keys.peek().is_none() {
+                continue;
+            }
+            let last = last.get_or_insert_with(|| Self {
+                at: time,
+                manager: entry.manager.clone(),
+                keys: BTreeSet::new(),
+            });
+            last.keys.extend(keys);
+            if time > last.at {
+                last.at = time;
+                last.manager.clone_from(&entry.manager);
+            }
+        }
+        last
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn last_write(entries: Value) -> Option<LastWrite> {
+        let entries: Vec<ManagedFields> = serde_json::from_value(entries).unwrap();
+        LastWrite::of(&entries)
+    }
+
+    #[test]
+    fn the_latest_entry_that_owns_data_counts() {
+        let write = last_write(json!([
+            {"manager": "a", "time": "2026-01-01T00:00:05Z", "fieldsV1": {"f:data": {".": {}, "f:x": {}}}},
+            {"manager": "b", "time": "2026-01-01T00:00:07Z",
+             "fieldsV1": {"f:stringData": {"f:y": {}}, "f:metadata": {"f:labels": {"f:z": {}}}}},
+            {"manager": "c", "time": "2026-01-01T00:00:09Z", "fieldsV1": {"f:metadata": {"f:labels": {}}}},
+        ]));
+        let write = write.unwrap();
+        assert_eq!(write.at, "2026-01-01T00:00:07Z".parse().unwrap());
+        assert_eq!(write.manager, "b");
+        assert_eq!(write.keys, ["x".to_owned(), "y".to_owned()].into());
+    }
+
+    #[test]
+    fn no_entry_of_data_tells_nothing() {
+        for entries in [
+            json!([]),
+            json!([{}]),
+            json!([{"manager": "a", "fieldsV1": {"f:data": {"f:x": {}}}}]),
+            json!([{"manager": "a", "time": "2026-01-01T00:00:05Z", "fieldsV1": {"f:data": {".": {}}}}]),
+        ] {
+            assert_eq!(last_write(entries.clone()), None, "{entries}");
+        }
+    }
+}
