@@ -1,9 +1,13 @@
 //! Sources: the ConfigMaps and Secrets that pods take configuration from.
 
+mod object;
+
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+
+pub use object::{Malformed, Source};
 
 /// The two kinds of object that hold configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -78,10 +82,16 @@ impl FromStr for SourceId {
             "secret" | "secrets" => SourceKind::Secret,
             _ => return Err(invalid()),
         };
-        if !is_object_name(name) {
-            return Err(invalid());
-        }
-        Ok(Self { kind, name: name.to_owned() })
+        let source = Self { kind, name: name.to_owned() };
+        if source.is_valid() { Ok(source) } else { Err(invalid()) }
+    }
+}
+
+impl SourceId {
+    /// Whether the API server would take the name. A reference may hold any text, and a pod with
+    /// one that is no name waits for an object that cannot exist.
+    pub fn is_valid(&self) -> bool {
+        is_object_name(&self.name)
     }
 }
 

@@ -9,11 +9,9 @@ use std::fmt;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use crate::content::Content;
-use crate::last_write::LastWrite;
 use crate::record::{Changes, Distrust, PodIdentity, Record, Unread, Unreadable};
 use crate::reference::{Class, Mode, Reference};
-use crate::source::SourceId;
+use crate::source::{Source, SourceId};
 
 pub use ladder::{judge, unmoved};
 
@@ -143,20 +141,6 @@ pub enum SourceState {
     Present(Source),
     /// The reader may not read it, or could not: why, and what would help.
     NotReadable(String),
-}
-
-/// A source that is there.
-pub struct Source {
-    /// `metadata.uid`.
-    pub uid: String,
-    /// `metadata.resourceVersion`.
-    pub resource_version: String,
-    /// `metadata.creationTimestamp`.
-    pub created_at: Timestamp,
-    /// Its last data write, if anything tells of it.
-    pub last_write: Option<LastWrite>,
-    /// Its content, where it was read.
-    pub content: Option<Content>,
 }
 
 /// How long after a write a container may still start on the old content.

@@ -1,8 +1,9 @@
 //! Rung 6: without a usable record, what the times of writing and starting tell.
 
 use super::ladder::Use;
-use super::{Finding, Reason, Source, Verdict};
+use super::{Finding, Reason, Verdict};
 use crate::reference::{Keys, Reference};
+use crate::source::Source;
 
 /// What the times tell of one container; the worst comes last.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Certainty, Finding, Lag, Pod, Reason, Run, Source, SourceState, Verdict};
+use super::{Certainty, Finding, Lag, Pod, Reason, Run, SourceState, Verdict};
 use crate::digest::Hasher;
 use crate::hash_key::HashKey;
 use crate::record::{Changes, ReadSource, Record, SourceRecord, UseRecord};
 use crate::reference::{Keys, Mode, Reference, selection};
-use crate::source::SourceId;
+use crate::source::{Source, SourceId};
 
 /// Whether every source of the record is still the very object that was recorded, given how to find
 /// the present uid and resourceVersion of a source (`None`: it does not exist). Nothing else of

@@ -1,8 +1,10 @@
 use std::collections::BTreeSet;
 
 use super::*;
+use crate::content::Content;
 use crate::digest::Hasher;
 use crate::hash_key::HashKey;
+use crate::last_write::LastWrite;
 use crate::record::{By, Owner, ReadSource, SourceRecord, UseRecord};
 use crate::reference::Keys;
 
@@ -98,6 +100,7 @@ impl Case {
                 uid: uid.to_owned(),
                 resource_version: version.to_owned(),
                 created_at: at(created),
+                immutable: false,
                 last_write: written.map(|written| LastWrite {
                     at: at(written),
                     manager: "kubectl".to_owned(),
@@ -517,13 +520,8 @@ fn sure_drift_speaks_before_possible_drift_before_doubt() {
         |verdict, certainty| Finding { verdict, certainty, ..case(Recorded::Data(A), Now::Unmoved).run() };
     use Certainty::{Inferred, Recorded as Sure};
     use Verdict::{Current, Drifted, Unknown};
-    let ranked = [
-        (Drifted, Sure),
-        (Drifted, Inferred),
-        (Unknown, Inferred),
-        (Current, Inferred),
-        (Current, Sure),
-    ];
+    let ranked =
+        [(Drifted, Sure), (Drifted, Inferred), (Unknown, Inferred), (Current, Inferred), (Current, Sure)];
     for (position, (verdict, certainty)) in ranked.into_iter().enumerate() {
         let findings: Vec<Finding> = ranked[position..].iter().rev().map(|(v, c)| of(*v, *c)).collect();
         assert_eq!(worst(&findings), (verdict, certainty));
