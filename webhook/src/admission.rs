@@ -1,0 +1,144 @@
+//! What is recorded of a pod at its admission.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use k8s_openapi::api::core::v1::Pod;
+use reload_core::annotation::{EXTRA, RECORD, parse_extra};
+use reload_core::digest::Hasher;
+use reload_core::hash_key::HashKey;
+use reload_core::record::{By, Owner, ReadSource, Record, SourceRecord, UseRecord};
+use reload_core::reference::{Keys, Mode, Selection, references, selection};
+use reload_core::source::{Source, SourceId, SourceKind};
+
+use crate::hash_key::Known;
+use crate::server_clock::ServerClock;
+use crate::sources::Sources;
+
+/// GETs of one pod that are under way at once.
+const PARALLEL: usize = 32;
+
+/// The longest that all annotations of a pod may be with ours, in bytes: the API server rejects
+/// pods from 256 KiB on, and later webhooks want room as well.
+const MAX_ANNOTATIONS: usize = 200 * 1024;
+
+/// Writes records.
+pub(crate) struct Recorder {
+    pub(crate) sources: Sources,
+    pub(crate) clock: Arc<ServerClock>,
+    pub(crate) hash_key: Known,
+    pub(crate) deadline: Duration,
+    pub(crate) ignore: Vec<SourceId>,
+    pub(crate) secret_key_names: bool,
+}
+
+/// Why a pod is admitted without a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Unrecordable {
+    #[error("the pod uses no source")]
+    NothingToRecord,
+    #[error("the record would be too long")]
+    TooLong,
+    #[error("the pod's annotations have no room for a record")]
+    NoRoom,
+}
+
+impl Recorder {
+    /// The record for `pod`, as the annotation's value.
+    pub(crate) async fn record(&self, namespace: &str, pod: &Pod) -> Result<String, Unrecordable> {
+        let uses = self.uses(namespace, pod);
+        let annotations = pod.metadata.annotations.as_ref();
+        let brought = annotations.and_then(|annotations| annotations.get(RECORD));
+        if uses.is_empty() && brought.is_none() {
+            return Err(Unrecordable::NothingToRecord);
+        }
+        let key = self.hash_key.borrow().clone();
+        let sources: BTreeMap<SourceId, SourceRecord> = futures::stream::iter(uses)
+            .map(|(id, modes)| self.source(namespace, id, modes, key.as_deref()))
+            .buffer_unordered(PARALLEL)
+            .collect()
+            .await;
+        let hashed = |id: &SourceId| id.kind == SourceKind::Secret;
+        let record = Record {
+            at: self.clock.now(),
+            by: By::Admission,
+            namespace: namespace.to_owned(),
+            owner: owner(pod),
+            hash_key: key.filter(|_| sources.keys().any(hashed)).map(|key| key.id()),
+            sources,
+        };
+        let text = record.encode().map_err(|_| Unrecordable::TooLong)?;
+        let others: usize = annotations
+            .into_iter()
+            .flatten()
+            .filter(|(name, _)| *name != RECORD)
+            .map(|(name, value)| name.len() + value.len())
+            .sum();
+        if others + RECORD.len() + text.len() > MAX_ANNOTATIONS {
+            return Err(Unrecordable::NoRoom);
+        }
+        Ok(text)
+    }
+
+    /// What the pod uses, without what is ignored.
+    fn uses(&self, namespace: &str, pod: &Pod) -> Selection {
+        let Some(spec) = &pod.spec else { return Selection::new() };
+        let extra = pod.metadata.annotations.as_ref().and_then(|annotations| annotations.get(EXTRA));
+        let extra = extra.map(|value| parse_extra(value)).transpose().unwrap_or_else(|error| {
+            tracing::warn!(%namespace, owner = ?owner(pod), %error, "{EXTRA} is passed over");
+            None
+        });
+        let mut uses = selection(&references(spec, &extra.unwrap_or_default()));
+        uses.retain(|source, _| !self.ignore.contains(source));
+        uses
+    }
+
+    async fn source(
+        &self,
+        namespace: &str,
+        id: SourceId,
+        modes: BTreeMap<Mode, Keys>,
+        key: Option<&HashKey>,
+    ) -> (SourceId, SourceRecord) {
+        let record = match self.sources.read(namespace, &id, self.deadline).await {
+            Err(why) => SourceRecord::Unread(why),
+            Ok(None) => SourceRecord::Absent,
+            Ok(Some(source)) => SourceRecord::Read(self.read(namespace, &id, source, modes, key)),
+        };
+        (id, record)
+    }
+
+    fn read(
+        &self,
+        namespace: &str,
+        id: &SourceId,
+        source: Source,
+        modes: BTreeMap<Mode, Keys>,
+        key: Option<&HashKey>,
+    ) -> ReadSource {
+        let named = self.secret_key_names || id.kind == SourceKind::ConfigMap;
+        let mut uses = BTreeMap::new();
+        if let (Some(content), Some(hasher)) = (&source.content, Hasher::new(id, namespace, key)) {
+            for (mode, keys) in modes {
+                let used = UseRecord::of(content, &hasher, mode, &keys);
+                let marks = used.marks.filter(|_| named);
+                uses.insert(mode, UseRecord { keys, marks, digest: used.digest });
+            }
+        }
+        ReadSource {
+            uid: source.uid,
+            resource_version: source.resource_version,
+            immutable: source.immutable,
+            uses,
+        }
+    }
+}
+
+fn owner(pod: &Pod) -> Owner {
+    let owners = pod.metadata.owner_references.iter().flatten();
+    let controller =
+        owners.filter(|owner| owner.controller == Some(true)).map(|owner| owner.uid.clone()).next();
+    Owner::at_admission(controller, pod.metadata.name.clone(), pod.metadata.generate_name.clone())
+}
