@@ -9,7 +9,8 @@ use sha2::Sha256;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::digest::{Encoding, hex};
-use crate::source::SourceKind;
+use crate::reference::Mode;
+use crate::source::{Source, SourceKind};
 
 /// 32 random bytes, kept in a Secret of the install namespace.
 #[derive(Zeroize, ZeroizeOnDrop)]
@@ -41,6 +42,12 @@ impl HashKey {
     /// When there are not [`HashKey::LENGTH`] of them.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, WrongLength> {
         bytes.try_into().map(Self).map_err(|_| WrongLength(bytes.len()))
+    }
+
+    /// The key that the installation's Secret holds; `None` where there is none of the right length.
+    pub fn from_secret(secret: &Source) -> Option<Self> {
+        let bytes = secret.content.as_ref()?.get(Mode::Directory, Self::SECRET_KEY)?;
+        Self::from_bytes(bytes).ok()
     }
 
     /// The id that records name the key by: an HMAC under the key itself.

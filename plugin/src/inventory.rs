@@ -1,0 +1,239 @@
+//! The inventory: metadata of pods, sources and ReplicaSets, fetched at once and kept slim.
+//!
+//! The metadata of a source may hold a copy of its values in an annotation, where `kubectl apply`
+//! leaves it: what is not needed is skipped while parsing.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use kube::Client;
+use reload_core::last_write::{LastWrite, ManagedFields};
+use reload_core::record::PodIdentity;
+use reload_core::source::{Source, SourceId, SourceKind};
+use serde::Deserialize;
+
+use crate::api::{ApiError, Resource, list_metadata};
+use crate::workload::{Kind, Owner, WorkloadName};
+
+/// The uid of an object.
+type Uid = String;
+
+/// What the cluster holds, of one namespace or of all.
+pub(crate) struct Inventory {
+    pub(crate) pods: Vec<PodMetadata>,
+    sources: HashMap<(SourceKind, String, String), SourceMetadata>,
+    /// Why sources of a kind are not in it.
+    unlisted: HashMap<SourceKind, String>,
+    replica_sets: HashMap<Uid, ReplicaSetMetadata>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Item<M> {
+    metadata: M,
+}
+
+/// What is kept of a pod's metadata.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct PodMetadata {
+    pub(crate) namespace: String,
+    pub(crate) name: String,
+    generate_name: Option<String>,
+    creation_timestamp: Timestamp,
+    deletion_timestamp: Option<Timestamp>,
+    #[serde(default)]
+    owner_references: Vec<Owner>,
+    #[serde(default)]
+    annotations: PodAnnotations,
+    #[serde(default)]
+    labels: Revision,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct PodAnnotations {
+    #[serde(rename = "kubectl-reload.dev/record")]
+    record: Option<String>,
+}
+
+/// The labels by which controllers tell their revisions apart.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+pub(crate) struct Revision {
+    #[serde(rename = "pod-template-hash")]
+    pub(crate) template_hash: Option<String>,
+    #[serde(rename = "controller-revision-hash")]
+    pub(crate) controller_hash: Option<String>,
+    #[serde(rename = "pod-template-generation")]
+    pub(crate) template_generation: Option<String>,
+}
+
+/// What is kept of a source's metadata.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SourceMetadata {
+    #[serde(default)]
+    namespace: String,
+    #[serde(default)]
+    name: String,
+    uid: String,
+    resource_version: String,
+    creation_timestamp: Timestamp,
+    #[serde(default)]
+    managed_fields: Vec<ManagedFields>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ReplicaSetMetadata {
+    uid: Uid,
+    #[serde(default)]
+    owner_references: Vec<Owner>,
+    #[serde(default)]
+    labels: Revision,
+    #[serde(default)]
+    annotations: ReplicaSetAnnotations,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct ReplicaSetAnnotations {
+    #[serde(rename = "deployment.kubernetes.io/revision")]
+    revision: Option<String>,
+}
+
+impl PodMetadata {
+    /// Who the pod is.
+    pub(crate) fn identity(&self) -> PodIdentity {
+        PodIdentity {
+            namespace: self.namespace.clone(),
+            name: self.name.clone(),
+            generate_name: self.generate_name.clone(),
+            controller: Owner::controller(&self.owner_references).map(|owner| owner.uid.clone()),
+            created_at: self.creation_timestamp,
+        }
+    }
+
+    /// Its record, as it stands on it.
+    pub(crate) fn record(&self) -> Option<&str> {
+        self.annotations.record.as_deref()
+    }
+
+    /// Of which revision of its workload it is.
+    pub(crate) fn revision(&self) -> &Revision {
+        &self.labels
+    }
+}
+
+impl Inventory {
+    /// Fetches the metadata, all lists at once. Where sources of a kind or ReplicaSets may not be
+    /// listed the rest is still given.
+    ///
+    /// # Errors
+    /// When pods cannot be listed, or a list fails for another reason than a missing right.
+    pub(crate) async fn fetch(
+        client: &Client,
+        namespace: Option<&str>,
+        selector: Option<&str>,
+    ) -> Result<Self, ApiError> {
+        let resource = |group, plural| Resource { group, plural, namespace, name: None };
+        let mut of_pods = vec![("fieldSelector", "status.phase!=Succeeded,status.phase!=Failed")];
+        of_pods.extend(selector.map(|selector| ("labelSelector", selector)));
+        let (pods, config_maps, secrets, replica_sets) = tokio::join!(
+            list_metadata::<Item<PodMetadata>>(client, resource("/api/v1", "pods"), &of_pods),
+            list_metadata::<Item<SourceMetadata>>(client, resource("/api/v1", "configmaps"), &[]),
+            list_metadata::<Item<SourceMetadata>>(client, resource("/api/v1", "secrets"), &[]),
+            list_metadata::<Item<ReplicaSetMetadata>>(client, resource("/apis/apps/v1", "replicasets"), &[]),
+        );
+        let mut inventory = Self {
+            pods: pods?.into_iter().map(|item| item.metadata).collect(),
+            sources: HashMap::new(),
+            unlisted: HashMap::new(),
+            replica_sets: HashMap::new(),
+        };
+        inventory.pods.retain(|pod| pod.deletion_timestamp.is_none());
+        inventory.add_sources(SourceKind::ConfigMap, config_maps)?;
+        inventory.add_sources(SourceKind::Secret, secrets)?;
+        match replica_sets {
+            Ok(items) => {
+                let sets = items.into_iter().map(|item| (item.metadata.uid.clone(), item.metadata));
+                inventory.replica_sets = sets.collect();
+            }
+            Err(error) if error.is_forbidden() => {
+                tracing::warn!("Deployments are shown as ReplicaSets: {error}")
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(inventory)
+    }
+
+    fn add_sources(
+        &mut self,
+        kind: SourceKind,
+        list: Result<Vec<Item<SourceMetadata>>, ApiError>,
+    ) -> Result<(), ApiError> {
+        match list {
+            Ok(items) => {
+                for Item { metadata } in items {
+                    let key = (kind, metadata.namespace.clone(), metadata.name.clone());
+                    self.sources.insert(key, metadata);
+                }
+                Ok(())
+            }
+            Err(error) if error.is_forbidden() => {
+                tracing::warn!("pods whose {} changed are not found out: {error}", kind.plural());
+                self.unlisted.insert(kind, format!("may not list {}", kind.plural()));
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The present uid and resourceVersion of a source.
+    pub(crate) fn version(&self, namespace: &str, id: &SourceId) -> Option<(&str, &str)> {
+        let source = self.sources.get(&(id.kind, namespace.to_owned(), id.name.clone()))?;
+        Some((&source.uid, &source.resource_version))
+    }
+
+    /// A source as its metadata tells of it: `Ok(None)` where it does not exist.
+    ///
+    /// # Errors
+    /// Why that cannot be known.
+    pub(crate) fn source(&self, namespace: &str, id: &SourceId) -> Result<Option<Source>, String> {
+        if let Some(why) = self.unlisted.get(&id.kind) {
+            return Err(why.clone());
+        }
+        let source = self.sources.get(&(id.kind, namespace.to_owned(), id.name.clone()));
+        Ok(source.map(|source| Source {
+            uid: source.uid.clone(),
+            resource_version: source.resource_version.clone(),
+            created_at: source.creation_timestamp,
+            immutable: false,
+            last_write: LastWrite::of(&source.managed_fields),
+            content: None,
+        }))
+    }
+
+    /// The top controller of a pod, or the pod itself.
+    pub(crate) fn workload(&self, pod: &PodMetadata) -> WorkloadName {
+        let Some(owner) = Owner::controller(&pod.owner_references) else {
+            return WorkloadName {
+                namespace: pod.namespace.clone(),
+                kind: Kind::Pod,
+                name: pod.name.clone(),
+            };
+        };
+        let set = self.replica_sets.get(&owner.uid);
+        let above = set.and_then(|set| Owner::controller(&set.owner_references));
+        above.unwrap_or(owner).workload(&pod.namespace)
+    }
+
+    /// The template hash of a Deployment's newest ReplicaSet.
+    pub(crate) fn newest_template_hash(&self, deployment_uid: &str) -> Option<&str> {
+        let owned = |set: &&ReplicaSetMetadata| {
+            Owner::controller(&set.owner_references).is_some_and(|owner| owner.uid == deployment_uid)
+        };
+        let number = |set: &&ReplicaSetMetadata| {
+            set.annotations.revision.as_ref().and_then(|revision| revision.parse::<u64>().ok())
+        };
+        let newest = self.replica_sets.values().filter(owned).max_by_key(number)?;
+        newest.labels.template_hash.as_deref()
+    }
+}

@@ -1,0 +1,107 @@
+//! Pods in full, of those that metadata did not settle.
+
+use std::collections::BTreeMap;
+
+use futures::{StreamExt, TryStreamExt};
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Pod};
+use kube::Client;
+use reload_core::annotation::{EXTRA, LIVE, parse_extra};
+use reload_core::record::{PodIdentity, Record};
+use reload_core::reference::references;
+use reload_core::source::SourceId;
+use reload_core::verdict::{self, Run, Unrecorded};
+
+use crate::api::{ApiError, Resource, get_object, list_objects};
+
+/// From this many pods of a namespace on, one list is cheaper than a GET each.
+const LIST_FROM: usize = 8;
+
+/// GETs under way at once.
+pub(crate) const PARALLEL: usize = 16;
+
+/// Fetches pods by namespace and name; one that is gone meanwhile is left out.
+pub(crate) async fn fetch(
+    client: &Client,
+    wanted: BTreeMap<&str, Vec<&str>>,
+) -> Result<BTreeMap<(String, String), Pod>, ApiError> {
+    let mut pods = BTreeMap::new();
+    let mut singles = Vec::new();
+    for (namespace, names) in wanted {
+        if names.len() < LIST_FROM {
+            singles.extend(names.into_iter().map(|name| (namespace, name)));
+            continue;
+        }
+        let resource = Resource { group: "/api/v1", plural: "pods", namespace: Some(namespace), name: None };
+        let of_namespace: Vec<Pod> = list_objects(client, resource, &[]).await?;
+        pods.extend(of_namespace.into_iter().filter_map(|pod| {
+            let name = pod.metadata.name.clone().filter(|name| names.contains(&name.as_str()))?;
+            Some(((namespace.to_owned(), name), pod))
+        }));
+    }
+    let fetched: Vec<Option<Pod>> =
+        futures::stream::iter(singles.iter().map(|(namespace, name)| get(client, namespace, name)))
+            .buffered(PARALLEL)
+            .try_collect()
+            .await?;
+    for ((namespace, name), pod) in singles.into_iter().zip(fetched) {
+        pods.extend(pod.map(|pod| ((namespace.to_owned(), name.to_owned()), pod)));
+    }
+    Ok(pods)
+}
+
+async fn get(client: &Client, namespace: &str, name: &str) -> Result<Option<Pod>, ApiError> {
+    let resource =
+        Resource { group: "/api/v1", plural: "pods", namespace: Some(namespace), name: Some(name) };
+    match get_object(client, resource).await {
+        Ok(json) => serde_json::from_slice(&json)
+            .map(Some)
+            .map_err(|_| ApiError::Malformed { what: format!("get pod {name} in namespace {namespace}") }),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// A pod as verdicts look at it.
+pub(crate) fn extract(
+    pod: &Pod,
+    identity: PodIdentity,
+    record: Result<Record, Unrecorded>,
+    ignore: &[SourceId],
+) -> verdict::Pod {
+    let annotation = |name| pod.metadata.annotations.as_ref().and_then(|annotations| annotations.get(name));
+    let extra = annotation(EXTRA).map(|value| parse_extra(value)).transpose().unwrap_or_else(|error| {
+        let PodIdentity { namespace, name, .. } = &identity;
+        tracing::warn!("annotation {EXTRA} of pod {name} in namespace {namespace} is passed over: {error}");
+        None
+    });
+    let mut found =
+        pod.spec.as_ref().map(|spec| references(spec, &extra.unwrap_or_default())).unwrap_or_default();
+    found.retain(|reference| !ignore.contains(&reference.source));
+    verdict::Pod {
+        identity,
+        references: found,
+        runs: runs(pod),
+        record,
+        rereads: annotation(LIVE).is_some_and(|value| value == "reread"),
+    }
+}
+
+fn runs(pod: &Pod) -> BTreeMap<String, Run> {
+    let Some(status) = &pod.status else { return BTreeMap::new() };
+    let statuses = status.init_container_statuses.iter().chain(&status.container_statuses).flatten();
+    statuses.map(|status| (status.name.clone(), run(status))).collect()
+}
+
+fn run(status: &ContainerStatus) -> Run {
+    Run {
+        started_at: status.state.as_ref().and_then(started_at),
+        restarts: u32::try_from(status.restart_count).unwrap_or_default(),
+    }
+}
+
+fn started_at(state: &ContainerState) -> Option<Timestamp> {
+    let running = state.running.as_ref().and_then(|running| running.started_at.as_ref());
+    let ended = state.terminated.as_ref().and_then(|ended| ended.started_at.as_ref());
+    running.or(ended).map(|time| time.0)
+}

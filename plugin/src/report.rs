@@ -1,0 +1,157 @@
+//! The report: pods rolled up to workloads, and what changed for each.
+
+use std::collections::BTreeMap;
+
+use futures::StreamExt;
+use jiff::Timestamp;
+use kube::Client;
+use reload_core::record::Changes;
+use reload_core::source::SourceId;
+use reload_core::verdict::{Certainty, Finding, Reason, Verdict};
+use serde::Serialize;
+
+use crate::inventory::Inventory;
+use crate::pods::PARALLEL;
+use crate::rollout::{Progress, Rollable};
+use crate::survey::SurveyedPod;
+use crate::workload::{Kind, WorkloadName};
+
+/// A workload, its verdict, and why.
+#[derive(Debug, Serialize)]
+pub(crate) struct WorkloadReport {
+    #[serde(skip)]
+    pub(crate) workload: WorkloadName,
+    pub(crate) verdict: Verdict,
+    pub(crate) certainty: Certainty,
+    /// Pods that run.
+    pub(crate) pods: usize,
+    /// Pods with the workload's verdict, or that are drifted where it is Rolling.
+    pub(crate) affected: usize,
+    /// What makes the verdict, sources in order.
+    pub(crate) causes: Vec<Cause>,
+}
+
+/// One source, and what is the matter with it.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Cause {
+    #[serde(serialize_with = "as_text")]
+    pub(crate) source: SourceId,
+    /// The reason in words.
+    pub(crate) reason: String,
+    /// Keys that have another value.
+    pub(crate) changed: Vec<String>,
+    /// Keys that were not there.
+    pub(crate) added: Vec<String>,
+    /// Keys that are gone.
+    pub(crate) removed: Vec<String>,
+    /// Whether a restart would fail for want of it.
+    pub(crate) would_not_start: bool,
+    /// When the source was last written.
+    pub(crate) since: Option<Timestamp>,
+}
+
+fn as_text<S: serde::Serializer>(source: &SourceId, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(source)
+}
+
+impl WorkloadReport {
+    /// Since when it has been drifted: the earliest of its causes' times.
+    pub(crate) fn since(&self) -> Option<Timestamp> {
+        self.causes.iter().filter_map(|cause| cause.since).min()
+    }
+
+    /// The first cause that a restart would fail for.
+    pub(crate) fn obstacle(&self) -> Option<&Cause> {
+        self.causes.iter().find(|cause| cause.would_not_start)
+    }
+
+    /// Whether it is drifted for sure.
+    pub(crate) fn is_drifted(&self) -> bool {
+        (self.verdict, self.certainty) == (Verdict::Drifted, Certainty::Recorded)
+    }
+}
+
+/// Rolls surveyed pods up to their workloads, in order of name.
+pub(crate) fn roll_up(pods: &[SurveyedPod]) -> Vec<WorkloadReport> {
+    let mut workloads: BTreeMap<&WorkloadName, Vec<&SurveyedPod>> = BTreeMap::new();
+    for pod in pods {
+        workloads.entry(&pod.workload).or_default().push(pod);
+    }
+    workloads.into_iter().map(|(workload, pods)| report(workload, &pods)).collect()
+}
+
+fn report(workload: &WorkloadName, pods: &[&SurveyedPod]) -> WorkloadReport {
+    let (verdict, certainty) = pods
+        .iter()
+        .map(|pod| (pod.verdict, pod.certainty))
+        .max_by_key(|(verdict, certainty)| {
+            (*verdict, (*verdict == Verdict::Drifted) == (*certainty == Certainty::Recorded))
+        })
+        .unwrap_or((Verdict::Current, Certainty::Recorded));
+    let speaks = |finding: &&Finding| (finding.verdict, finding.certainty) == (verdict, certainty);
+    let findings = pods.iter().flat_map(|pod| &pod.findings).filter(speaks);
+    WorkloadReport {
+        workload: workload.clone(),
+        verdict,
+        certainty,
+        pods: pods.len(),
+        affected: pods.iter().filter(|pod| (pod.verdict, pod.certainty) == (verdict, certainty)).count(),
+        causes: if verdict == Verdict::Current { Vec::new() } else { causes(findings) },
+    }
+}
+
+/// One cause a source and reason, with the keys of all pods.
+fn causes<'a>(findings: impl Iterator<Item = &'a Finding>) -> Vec<Cause> {
+    let mut merged: BTreeMap<(&SourceId, String), (Changes, bool, Option<Timestamp>)> = BTreeMap::new();
+    for finding in findings {
+        let (changes, obstacle, since) =
+            merged.entry((&finding.source, finding.words())).or_insert_with(Default::default);
+        let Changes { changed, added, removed } = finding.changes.clone();
+        changes.changed.extend(changed);
+        changes.added.extend(added);
+        changes.removed.extend(removed);
+        *obstacle |= finding.reason == Reason::Missing;
+        *since = (*since).max(finding.since);
+    }
+    let cause = |((source, reason), (changes, would_not_start, since)): (_, (Changes, _, _))| {
+        let source: &SourceId = source;
+        Cause {
+            source: source.clone(),
+            reason,
+            changed: changes.changed.into_iter().collect(),
+            added: changes.added.into_iter().collect(),
+            removed: changes.removed.into_iter().collect(),
+            would_not_start,
+            since,
+        }
+    };
+    merged.into_iter().map(cause).collect()
+}
+
+/// Tells drifted workloads whose rollout is replacing the drifted pods from those that stay as
+/// they are.
+pub(crate) async fn find_rolling(
+    client: &Client,
+    inventory: &Inventory,
+    pods: &[SurveyedPod],
+    reports: &mut [WorkloadReport],
+) {
+    let rollable = |kind: &Kind| matches!(kind, Kind::Deployment | Kind::StatefulSet | Kind::DaemonSet);
+    let drifted = reports
+        .iter_mut()
+        .filter(|report| report.verdict == Verdict::Drifted && rollable(&report.workload.kind));
+    futures::stream::iter(drifted)
+        .for_each_concurrent(PARALLEL, async |report| {
+            // Whoever may not read the workload is told that it drifted, which is true.
+            let Ok(rollable) = Rollable::get(client, &report.workload).await else { return };
+            if !matches!(rollable.progress(), Progress::Underway { .. }) || rollable.held().is_some() {
+                return;
+            }
+            let of_workload = pods.iter().filter(|pod| pod.workload == report.workload);
+            let mut drifted = of_workload.filter(|pod| pod.verdict == Verdict::Drifted);
+            if drifted.all(|pod| rollable.is_newest(&pod.revision, inventory) == Some(false)) {
+                report.verdict = Verdict::Rolling;
+            }
+        })
+        .await;
+}

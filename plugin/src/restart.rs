@@ -1,0 +1,116 @@
+//! Restarts: what `kubectl rollout restart` does, under the resourceVersion that was judged.
+
+use jiff::Timestamp;
+use k8s_openapi::api::events::v1::Event;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+use kube::api::{ObjectMeta, Patch, PatchParams, PostParams};
+use kube::core::{ApiResource, DynamicObject};
+use kube::{Api, Client};
+use serde_json::json;
+
+use crate::api::ApiError;
+use crate::rollout::{Rollable, resource};
+use crate::workload::{Kind, WorkloadName};
+
+/// The field manager of every write. Flux takes back the fields of managers whose name begins with
+/// `kubectl`, which would roll every workload twice.
+const MANAGER: &str = "reload-sync";
+
+/// How a restart went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Restarted {
+    /// The template is changed.
+    Yes,
+    /// Somebody else changed the workload meanwhile: judge it again.
+    Conflict,
+}
+
+/// Sets `kubectl.kubernetes.io/restartedAt` on the pod template, unless the workload has changed
+/// since `seen` was read.
+///
+/// # Errors
+/// What the API server said.
+pub(crate) async fn restart(
+    client: &Client,
+    workload: &WorkloadName,
+    seen: &Rollable,
+    now: Timestamp,
+    dry_run: bool,
+) -> Result<Restarted, ApiError> {
+    let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
+    let patch = json!({
+        "metadata": {"resourceVersion": seen.resource_version()},
+        "spec": {"template": {"metadata": {"annotations": {
+            "kubectl.kubernetes.io/restartedAt": now.to_string(),
+        }}}},
+    });
+    let params = PatchParams { dry_run, field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
+    let (_, plural) = workload.kind.resource().unwrap_or_default();
+    let kind = kind(&workload.kind);
+    let of_kind = ApiResource {
+        group: "apps".to_owned(),
+        version: "v1".to_owned(),
+        api_version: "apps/v1".to_owned(),
+        kind: kind.to_owned(),
+        plural: plural.to_owned(),
+    };
+    let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), &workload.namespace, &of_kind);
+    match api.patch(&workload.name, &params, &Patch::Merge(&patch)).await {
+        Ok(_) => Ok(Restarted::Yes),
+        Err(kube::Error::Api(status)) if status.code == 409 => Ok(Restarted::Conflict),
+        Err(error) => Err(ApiError::of(error, "patch", &resource(workload))),
+    }
+}
+
+/// Leaves an Event on the workload that names the sources and keys. It is a courtesy: whoever may
+/// not create Events has restarted the workload all the same.
+pub(crate) async fn tell(
+    client: &Client,
+    workload: &WorkloadName,
+    seen: &Rollable,
+    note: String,
+    now: Timestamp,
+) {
+    let event = Event {
+        metadata: ObjectMeta { generate_name: Some(format!("{}.", workload.name)), ..ObjectMeta::default() },
+        event_time: Some(MicroTime(now)),
+        action: Some("Restart".to_owned()),
+        reason: Some("ConfigurationChanged".to_owned()),
+        type_: Some("Normal".to_owned()),
+        // The API server takes notes of up to 1,024 bytes.
+        note: Some(note.chars().filter(char::is_ascii).take(1000).collect()),
+        reporting_controller: Some("kubectl-reload.dev/sync".to_owned()),
+        reporting_instance: Some(MANAGER.to_owned()),
+        regarding: Some(k8s_openapi::api::core::v1::ObjectReference {
+            api_version: Some("apps/v1".to_owned()),
+            kind: Some(kind(&workload.kind).to_owned()),
+            name: Some(workload.name.clone()),
+            namespace: Some(workload.namespace.clone()),
+            uid: seen.uid().map(str::to_owned),
+            ..Default::default()
+        }),
+        ..Event::default()
+    };
+    let events: Api<Event> = Api::namespaced(client.clone(), &workload.namespace);
+    if let Err(error) = events.create(&PostParams::default(), &event).await {
+        let error = ApiError::of(
+            error,
+            "create",
+            &crate::api::Resource {
+                group: "/apis/events.k8s.io/v1",
+                plural: "events",
+                namespace: Some(&workload.namespace),
+                name: None,
+            },
+        );
+        tracing::info!("no Event was left on {workload}: {error}");
+    }
+}
+
+fn kind(kind: &Kind) -> &'static str {
+    match kind {
+        Kind::StatefulSet => "StatefulSet",
+        Kind::DaemonSet => "DaemonSet",
+        _ => "Deployment",
+    }
+}

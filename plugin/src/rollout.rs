@@ -1,0 +1,295 @@
+//! Rollouts: how far a workload is with replacing its pods, by the rules of `kubectl rollout
+//! status`.
+
+use std::fmt;
+
+use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
+use kube::{Api, Client};
+
+use crate::api::{ApiError, Resource};
+use crate::inventory::{Inventory, Revision};
+use crate::workload::{Kind, WorkloadName};
+
+/// A workload that can be rolled.
+pub(crate) enum Rollable {
+    Deployment(Box<Deployment>),
+    StatefulSet(Box<StatefulSet>),
+    DaemonSet(Box<DaemonSet>),
+}
+
+/// How far a rollout is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// Every pod is of the newest revision and available.
+    Complete,
+    /// So many of so many pods are.
+    Underway { done: i32, wanted: i32 },
+    /// It will not get any further by itself.
+    Stuck(String),
+}
+
+impl fmt::Display for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Complete => f.write_str("complete"),
+            Self::Underway { done, wanted } => write!(f, "{done} of {wanted} pods up to date and available"),
+            Self::Stuck(why) => f.write_str(why),
+        }
+    }
+}
+
+/// Why a workload cannot be looked at or rolled.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RolloutError {
+    /// Its kind has no rollouts.
+    #[error("{0} is no Deployment, StatefulSet or DaemonSet: restart it by what made it")]
+    Kind(String),
+    /// The API server said no.
+    #[error(transparent)]
+    Api(#[from] ApiError),
+}
+
+impl Rollable {
+    /// Reads a workload.
+    pub(crate) async fn get(client: &Client, workload: &WorkloadName) -> Result<Self, RolloutError> {
+        let WorkloadName { namespace, kind, name } = workload;
+        let (client, failed) = (client.clone(), |error| ApiError::of(error, "get", &resource(workload)));
+        Ok(match kind {
+            Kind::Deployment => Self::Deployment(Box::new(
+                Api::namespaced(client, namespace).get(name).await.map_err(failed)?,
+            )),
+            Kind::StatefulSet => Self::StatefulSet(Box::new(
+                Api::namespaced(client, namespace).get(name).await.map_err(failed)?,
+            )),
+            Kind::DaemonSet => {
+                Self::DaemonSet(Box::new(Api::namespaced(client, namespace).get(name).await.map_err(failed)?))
+            }
+            _ => return Err(RolloutError::Kind(workload.to_string())),
+        })
+    }
+
+    pub(crate) fn uid(&self) -> Option<&str> {
+        self.metadata().uid.as_deref()
+    }
+
+    pub(crate) fn resource_version(&self) -> Option<&str> {
+        self.metadata().resource_version.as_deref()
+    }
+
+    fn metadata(&self) -> &kube::api::ObjectMeta {
+        match self {
+            Self::Deployment(object) => &object.metadata,
+            Self::StatefulSet(object) => &object.metadata,
+            Self::DaemonSet(object) => &object.metadata,
+        }
+    }
+
+    /// Why a changed template would not replace the pods by itself, if so.
+    pub(crate) fn held(&self) -> Option<String> {
+        let on_delete = |kind: Option<&String>| {
+            kind.is_some_and(|kind| kind == "OnDelete")
+                .then(|| "its update strategy is OnDelete: delete its pods one by one".to_owned())
+        };
+        match self {
+            Self::Deployment(object) => (object.spec.paused == Some(true))
+                .then(|| "it is paused: resume it with kubectl rollout resume".to_owned()),
+            Self::StatefulSet(object) => {
+                let strategy = object.spec.update_strategy.as_ref();
+                let rolling = strategy.and_then(|strategy| strategy.rolling_update.as_ref());
+                let partition =
+                    rolling.and_then(|rolling| rolling.partition).filter(|partition| *partition > 0);
+                on_delete(strategy.and_then(|strategy| strategy.type_.as_ref())).or_else(|| {
+                    partition.map(|partition| {
+                        format!(
+                            "its pods below partition {partition} keep their revision: lower the partition"
+                        )
+                    })
+                })
+            }
+            Self::DaemonSet(object) => {
+                let strategy = object.spec.update_strategy.as_ref();
+                on_delete(strategy.and_then(|strategy| strategy.type_.as_ref()))
+            }
+        }
+    }
+
+    /// Whether its controller has seen its last change: until then all its pods are old.
+    pub(crate) fn is_observed(&self) -> bool {
+        let observed = match self {
+            Self::Deployment(object) => object.status.as_ref().and_then(|status| status.observed_generation),
+            Self::StatefulSet(object) => object.status.as_ref().and_then(|status| status.observed_generation),
+            Self::DaemonSet(object) => object.status.as_ref().and_then(|status| status.observed_generation),
+        };
+        observed >= self.metadata().generation
+    }
+
+    /// How far its rollout is.
+    pub(crate) fn progress(&self) -> Progress {
+        let (done, wanted, stuck) = match self {
+            Self::Deployment(object) => of_deployment(object),
+            Self::StatefulSet(object) => of_stateful_set(object),
+            Self::DaemonSet(object) => of_daemon_set(object),
+        };
+        if !self.is_observed() {
+            return Progress::Underway { done: 0, wanted };
+        }
+        match stuck {
+            Some(why) => Progress::Stuck(why),
+            None if done >= wanted => Progress::Complete,
+            None => Progress::Underway { done, wanted },
+        }
+    }
+
+    /// Whether a pod is of the revision that the workload is at or on the way to; `None` where
+    /// nothing tells.
+    pub(crate) fn is_newest(&self, pod: &Revision, inventory: &Inventory) -> Option<bool> {
+        if !self.is_observed() {
+            return Some(false);
+        }
+        match self {
+            Self::Deployment(_) => {
+                let newest = inventory.newest_template_hash(self.uid()?)?;
+                Some(pod.template_hash.as_deref()? == newest)
+            }
+            Self::StatefulSet(object) => {
+                let newest = object.status.as_ref()?.update_revision.as_deref()?;
+                Some(pod.controller_hash.as_deref()? == newest)
+            }
+            Self::DaemonSet(object) => {
+                let annotations = object.metadata.annotations.as_ref()?;
+                let newest = annotations.get("deprecated.daemonset.template.generation")?;
+                Some(pod.template_generation.as_ref()? == newest)
+            }
+        }
+    }
+}
+
+/// Pods that are done, pods that are wanted, and why it is stuck.
+type Counts = (i32, i32, Option<String>);
+
+fn of_deployment(object: &Deployment) -> Counts {
+    let wanted = object.spec.replicas.unwrap_or(1);
+    let Some(status) = &object.status else { return (0, wanted, None) };
+    let updated = status.updated_replicas.unwrap_or(0);
+    let old = status.replicas.unwrap_or(0) - updated;
+    let available = status.available_replicas.unwrap_or(0).min(updated);
+    let progressing = status.conditions.iter().flatten().find(|condition| condition.type_.as_deref() == Some("Progressing"));
+    let stuck = progressing
+        .filter(|condition| condition.reason.as_deref() == Some("ProgressDeadlineExceeded"))
+        .map(|_| "rollout stuck: it made no progress within its deadline".to_owned());
+    let done = if old > 0 { available.min(wanted - 1) } else { available };
+    (done, wanted, stuck)
+}
+
+fn of_stateful_set(object: &StatefulSet) -> Counts {
+    let wanted = object.spec.replicas.unwrap_or(1);
+    let Some(status) = &object.status else { return (0, wanted, None) };
+    let same = status.current_revision == status.update_revision;
+    let updated = if same { wanted } else { status.updated_replicas.unwrap_or(0) };
+    let ready = status.ready_replicas.unwrap_or(0);
+    (updated.min(ready), wanted, None)
+}
+
+fn of_daemon_set(object: &DaemonSet) -> Counts {
+    let Some(status) = &object.status else { return (0, 0, None) };
+    let updated = status.updated_number_scheduled.unwrap_or(0);
+    let available = status.number_available.unwrap_or(0);
+    (updated.min(available), status.desired_number_scheduled, None)
+}
+
+/// The workload as the subject of a request.
+pub(crate) fn resource(workload: &WorkloadName) -> Resource<'_> {
+    let (group, plural) = workload.kind.resource().unwrap_or(("", "workloads"));
+    Resource { group, plural, namespace: Some(&workload.namespace), name: Some(&workload.name) }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn deployment(status: Value) -> Progress {
+        let object = json!({
+            "metadata": {"generation": 2},
+            "spec": {"replicas": 3, "selector": {}, "template": {}},
+            "status": status,
+        });
+        Rollable::Deployment(Box::new(serde_json::from_value(object).unwrap())).progress()
+    }
+
+    #[test]
+    fn a_deployment_is_complete_when_all_pods_are_new_and_available() {
+        let stuck = json!([{"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}]);
+        let underway = |done| Progress::Underway { done, wanted: 3 };
+        let cases = [
+            (
+                "not seen yet",
+                json!({"observedGeneration": 1, "replicas": 3, "updatedReplicas": 3, "availableReplicas": 3}),
+                underway(0),
+            ),
+            (
+                "halfway",
+                json!({"observedGeneration": 2, "replicas": 4, "updatedReplicas": 2, "availableReplicas": 3}),
+                underway(2),
+            ),
+            (
+                "old pods are still there",
+                json!({"observedGeneration": 2, "replicas": 4, "updatedReplicas": 3, "availableReplicas": 3}),
+                underway(2),
+            ),
+            (
+                "new ones are not available",
+                json!({"observedGeneration": 2, "replicas": 3, "updatedReplicas": 3, "availableReplicas": 1}),
+                underway(1),
+            ),
+            (
+                "complete",
+                json!({"observedGeneration": 2, "replicas": 3, "updatedReplicas": 3, "availableReplicas": 3}),
+                Progress::Complete,
+            ),
+            (
+                "stuck",
+                json!({"observedGeneration": 2, "replicas": 4, "updatedReplicas": 1, "conditions": stuck}),
+                Progress::Stuck("rollout stuck: it made no progress within its deadline".to_owned()),
+            ),
+        ];
+        for (name, status, expected) in cases {
+            assert_eq!(deployment(status), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_stateful_set_is_complete_when_its_revisions_agree_and_pods_are_ready() {
+        let progress = |status: Value| {
+            let spec = json!({"replicas": 2, "selector": {}, "template": {}, "serviceName": "s"});
+            let object = json!({"metadata": {"generation": 1}, "spec": spec, "status": status});
+            Rollable::StatefulSet(Box::new(serde_json::from_value(object).unwrap())).progress()
+        };
+        let status = |current: &str, updated: i32, ready: i32| {
+            progress(json!({"observedGeneration": 1, "replicas": 2, "currentRevision": current,
+                "updateRevision": "b", "updatedReplicas": updated, "readyReplicas": ready}))
+        };
+        assert_eq!(status("a", 1, 2), Progress::Underway { done: 1, wanted: 2 });
+        assert_eq!(status("b", 0, 2), Progress::Complete);
+        assert_eq!(status("b", 2, 1), Progress::Underway { done: 1, wanted: 2 });
+    }
+
+    #[test]
+    fn what_would_not_roll_says_so() {
+        let set = |strategy: Value| {
+            let spec =
+                json!({"selector": {}, "template": {}, "serviceName": "s", "updateStrategy": strategy});
+            Rollable::StatefulSet(Box::new(
+                serde_json::from_value(json!({"metadata": {}, "spec": spec})).unwrap(),
+            ))
+        };
+        assert_eq!(set(json!({"type": "RollingUpdate"})).held(), None);
+        assert!(set(json!({"type": "OnDelete"})).held().unwrap().contains("OnDelete"));
+        let partitioned = set(json!({"type": "RollingUpdate", "rollingUpdate": {"partition": 2}}));
+        assert!(partitioned.held().unwrap().contains("partition 2"));
+        let spec = json!({"paused": true, "selector": {}, "template": {}});
+        let paused = serde_json::from_value(json!({"metadata": {}, "spec": spec})).unwrap();
+        assert!(Rollable::Deployment(Box::new(paused)).held().unwrap().contains("rollout resume"));
+    }
+}

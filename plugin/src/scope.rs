@@ -1,0 +1,121 @@
+//! What a command is about: namespaces, labels, and workloads by name.
+
+use clap::Args;
+
+use crate::workload::{Kind, WorkloadName};
+
+/// Selects workloads as kubectl does.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct ScopeArgs {
+    /// Workloads, as TYPE/NAME or as TYPE NAME...; without any, all.
+    #[arg(value_name = "TYPE/NAME")]
+    pub(crate) targets: Vec<String>,
+
+    /// Namespace to look at [default: the context's].
+    #[arg(short, long)]
+    pub(crate) namespace: Option<String>,
+
+    /// Look at all namespaces.
+    #[arg(short = 'A', long, conflicts_with_all = ["namespace", "targets"])]
+    pub(crate) all_namespaces: bool,
+
+    /// Only pods with these labels, as in kubectl get.
+    #[arg(short = 'l', long, value_name = "SELECTOR", conflicts_with = "targets")]
+    pub(crate) selector: Option<String>,
+}
+
+/// A text that names no workload.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TargetError {
+    /// Of a kind that is not known.
+    #[error("{0:?} is no kind of workload: write deployment, statefulset or daemonset, as in deployment/web")]
+    Kind(String),
+    /// A kind without a name.
+    #[error("{0:?} names no workload: write TYPE/NAME, as in deployment/web")]
+    Name(String),
+}
+
+impl ScopeArgs {
+    /// The workloads that are named: `TYPE/NAME...` or `TYPE NAME...`; a kind alone is all of it.
+    pub(crate) fn targets(&self) -> Result<Vec<Target>, TargetError> {
+        match self.targets.as_slice() {
+            [kind] if !kind.contains('/') => {
+                kind.split(',').map(|kind| Ok(Target { kind: parse_kind(kind)?, name: None })).collect()
+            }
+            [kind, names @ ..] if !kind.contains('/') => {
+                let kind = parse_kind(kind)?;
+                let target = |name: &String| match name.contains('/') {
+                    true => Err(TargetError::Name(name.clone())),
+                    false => Ok(Target { kind: kind.clone(), name: Some(name.clone()) }),
+                };
+                names.iter().map(target).collect()
+            }
+            targets => targets.iter().map(|target| parse_target(target)).collect(),
+        }
+    }
+}
+
+/// A kind of workload, or one workload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Target {
+    pub(crate) kind: Kind,
+    pub(crate) name: Option<String>,
+}
+
+impl Target {
+    /// Whether `workload` is meant.
+    pub(crate) fn matches(&self, workload: &WorkloadName) -> bool {
+        self.kind == workload.kind && self.name.as_ref().is_none_or(|name| *name == workload.name)
+    }
+}
+
+fn parse_target(text: &str) -> Result<Target, TargetError> {
+    match text.split_once('/') {
+        Some((kind, name)) if !name.is_empty() && !name.contains('/') => {
+            Ok(Target { kind: parse_kind(kind)?, name: Some(name.to_owned()) })
+        }
+        _ => Err(TargetError::Name(text.to_owned())),
+    }
+}
+
+fn parse_kind(text: &str) -> Result<Kind, TargetError> {
+    Kind::of_name(text).ok_or_else(|| TargetError::Kind(text.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn targets(arguments: &[&str]) -> Result<Vec<Target>, String> {
+        let targets = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+        ScopeArgs { targets, ..ScopeArgs::default() }.targets().map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn workloads_are_named_as_in_kubectl() {
+        let one = |kind, name: &str| Target { kind, name: Some(name.to_owned()) };
+        let cases: [(&[&str], Vec<Target>); 5] = [
+            (&["deploy/web"], vec![one(Kind::Deployment, "web")]),
+            (
+                &["deployment.apps/web", "sts/db"],
+                vec![one(Kind::Deployment, "web"), one(Kind::StatefulSet, "db")],
+            ),
+            (&["ds", "a", "b"], vec![one(Kind::DaemonSet, "a"), one(Kind::DaemonSet, "b")]),
+            (&["deployments"], vec![Target { kind: Kind::Deployment, name: None }]),
+            (&[], vec![]),
+        ];
+        for (arguments, expected) in cases {
+            assert_eq!(targets(arguments), Ok(expected), "{arguments:?}");
+        }
+    }
+
+    #[test]
+    fn a_text_that_names_no_workload_is_refused() {
+        for arguments in
+            [&["web"] as &[&str], &["deploy/"], &["deploy/a/b"], &["deploy", "sts/a"], &["gadget/x"]]
+        {
+            let error = targets(arguments).unwrap_err();
+            assert!(error.contains("deployment/web"), "{arguments:?}: {error}");
+        }
+    }
+}

@@ -1,0 +1,315 @@
+//! `kubectl reload status`: what runs on old configuration.
+
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+use jiff::Timestamp;
+use kube::Client;
+use reload_core::verdict::{Certainty, Verdict};
+use serde::Serialize;
+
+use crate::api::{ApiError, Resource, get_object};
+use crate::connection::{Connection, ConnectionArgs};
+use crate::inventory::Inventory;
+use crate::report::{Cause, WorkloadReport, find_rolling, roll_up};
+use crate::rollout;
+use crate::scope::{ScopeArgs, Target};
+use crate::survey::{JudgementArgs, survey};
+use crate::table::{age, printable, render};
+use crate::workload::{Kind, WorkloadName};
+
+/// Shows which workloads run on old configuration, and which keys changed.
+///
+/// Nothing is changed. Only what needs attention is listed; see --all.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  kubectl reload status -A
+  kubectl reload status -n shop --all
+  kubectl reload status deployment/web -n shop -o json
+  kubectl reload status -A --exit-code   # for scripts: 1 when something is drifted")]
+pub(crate) struct StatusArgs {
+    #[command(flatten)]
+    scope: ScopeArgs,
+
+    /// List workloads that are current too.
+    #[arg(long)]
+    all: bool,
+
+    /// Form of the output.
+    #[arg(short, long, value_enum, default_value = "table")]
+    output: Output,
+
+    /// Exit with 1 when a workload is drifted for sure, and with 2 on errors.
+    #[arg(long)]
+    exit_code: bool,
+
+    #[command(flatten)]
+    judgement: JudgementArgs,
+    #[command(flatten)]
+    connection: ConnectionArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// For people.
+    Table,
+    /// For programs.
+    Json,
+    /// TYPE/NAME of each workload that needs attention.
+    Name,
+}
+
+/// What is known of the workloads that a command is about.
+pub(crate) struct Findings {
+    pub(crate) reports: Vec<WorkloadReport>,
+    pub(crate) inventory: Inventory,
+}
+
+/// Why nothing is known of them.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StatusError {
+    #[error(transparent)]
+    Api(#[from] ApiError),
+    /// A namespace that is named and does not exist.
+    #[error("namespace {0:?} does not exist: choose another with -n, or see kubectl get namespaces")]
+    NoNamespace(String),
+    /// A workload that is named and does not exist.
+    #[error("{workload} does not exist in namespace {namespace:?}: see kubectl get {kind} -n {namespace}")]
+    NoWorkload { workload: String, namespace: String, kind: String },
+}
+
+/// Runs the command.
+pub(crate) async fn run(args: StatusArgs) -> anyhow::Result<ExitCode> {
+    let targets = args.scope.targets()?;
+    let Connection { client, namespace } = args.connection.connect().await?;
+    let namespace = args.scope.place(namespace);
+    let selector = args.scope.selector.as_deref();
+    let Findings { reports, .. } =
+        find(&client, namespace.as_deref(), selector, &targets, &args.judgement).await?;
+    match args.output {
+        Output::Table => print!("{}", text(&reports, namespace.as_deref(), args.all, Timestamp::now())),
+        Output::Json => println!("{}", serde_json::to_string_pretty(&Document::of(&reports))?),
+        Output::Name => {
+            for report in reports.iter().filter(|report| needs_attention(report)) {
+                println!("{}", report.workload);
+            }
+        }
+    }
+    let drifted = reports.iter().any(WorkloadReport::is_drifted);
+    Ok(if args.exit_code && drifted { ExitCode::from(1) } else { ExitCode::SUCCESS })
+}
+
+impl ScopeArgs {
+    /// The one namespace to look at, or `None` for all; `default` is the context's.
+    pub(crate) fn place(&self, default: String) -> Option<String> {
+        (!self.all_namespaces).then(|| self.namespace.clone().unwrap_or(default))
+    }
+}
+
+/// Fetches and judges what a command is about.
+///
+/// # Errors
+/// When it cannot be fetched, or a name that was given does not exist.
+pub(crate) async fn find(
+    client: &Client,
+    namespace: Option<&str>,
+    selector: Option<&str>,
+    targets: &[Target],
+    judgement: &JudgementArgs,
+) -> Result<Findings, StatusError> {
+    let inventory = Inventory::fetch(client, namespace, selector).await?;
+    let wanted =
+        |workload: &WorkloadName| targets.is_empty() || targets.iter().any(|target| target.matches(workload));
+    let pods = survey(client, &inventory, judgement, wanted).await?;
+    let mut reports = roll_up(&pods);
+    find_rolling(client, &inventory, &pods, &mut reports).await;
+    if let Some(namespace) = namespace {
+        if reports.is_empty() {
+            check_namespace(client, namespace).await?;
+        }
+        for target in targets {
+            if !reports.iter().any(|report| target.matches(&report.workload)) {
+                check_workload(client, namespace, target).await?;
+            }
+        }
+    }
+    Ok(Findings { reports, inventory })
+}
+
+/// An empty answer about a namespace that does not exist is no answer.
+async fn check_namespace(client: &Client, namespace: &str) -> Result<(), StatusError> {
+    let resource =
+        Resource { group: "/api/v1", plural: "namespaces", namespace: None, name: Some(namespace) };
+    match get_object(client, resource).await {
+        Err(error) if error.is_not_found() => Err(StatusError::NoNamespace(namespace.to_owned())),
+        // Whoever may list pods need not have the right to read namespaces.
+        _ => Ok(()),
+    }
+}
+
+async fn check_workload(client: &Client, namespace: &str, target: &Target) -> Result<(), StatusError> {
+    let Some(name) = &target.name else { return Ok(()) };
+    let workload =
+        WorkloadName { namespace: namespace.to_owned(), kind: target.kind.clone(), name: name.clone() };
+    if target.kind.resource().is_none() {
+        return Ok(());
+    }
+    match get_object(client, rollout::resource(&workload)).await {
+        Err(error) if error.is_not_found() => Err(StatusError::NoWorkload {
+            workload: workload.to_string(),
+            namespace: namespace.to_owned(),
+            kind: target.kind.singular(),
+        }),
+        Err(error) if !error.is_forbidden() => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+fn needs_attention(report: &WorkloadReport) -> bool {
+    !matches!(report.verdict, Verdict::Current | Verdict::Ignored)
+}
+
+/// The tables and the summary.
+fn text(reports: &[WorkloadReport], namespace: Option<&str>, all: bool, now: Timestamp) -> String {
+    if reports.is_empty() {
+        return match namespace {
+            Some(namespace) => format!("No pods found in namespace {}.\n", printable(namespace)),
+            None => "No pods found.\n".to_owned(),
+        };
+    }
+    let possible = |report: &&WorkloadReport| match report.verdict {
+        Verdict::Unknown => true,
+        Verdict::Drifted | Verdict::Rolling => report.certainty == Certainty::Inferred,
+        Verdict::Current | Verdict::Ignored => false,
+    };
+    let sure: Vec<&WorkloadReport> =
+        reports.iter().filter(|report| !possible(report) && (all || needs_attention(report))).collect();
+    let doubtful: Vec<&WorkloadReport> = reports.iter().filter(possible).collect();
+    let mut text = String::new();
+    if !sure.is_empty() {
+        text += &table(&sure, namespace.is_none(), now);
+        text += "\n";
+    }
+    if !doubtful.is_empty() {
+        text += "Possibly, judged by times, for want of a record or a right:\n";
+        text += &table(&doubtful, namespace.is_none(), now);
+        text += "\n";
+    }
+    text + &summary(reports, namespace)
+}
+
+fn table(reports: &[&WorkloadReport], with_namespace: bool, now: Timestamp) -> String {
+    let mut rows = Vec::new();
+    for report in reports {
+        let place = with_namespace.then(|| report.workload.namespace.clone());
+        let verdict = match (report.verdict, report.certainty) {
+            (Verdict::Drifted, Certainty::Inferred) => "Possibly".to_owned(),
+            (verdict, _) => format!("{verdict:?}"),
+        };
+        let pods = match report.verdict {
+            Verdict::Current | Verdict::Ignored => report.pods.to_string(),
+            _ => format!("{}/{}", report.affected, report.pods),
+        };
+        let first = [place, Some(report.workload.to_string()), Some(verdict), Some(pods)];
+        let first: Vec<String> = first.into_iter().flatten().collect();
+        let blank = vec![String::new(); first.len()];
+        let mut causes = report.causes.iter();
+        let cells = |cause: Option<&Cause>| match cause {
+            Some(cause) => {
+                let since = cause.since.map(|since| age(now.duration_since(since).as_secs()));
+                vec![cause.source.to_string(), what(cause), since.unwrap_or_default()]
+            }
+            None => vec![String::new(); 3],
+        };
+        rows.push([first, cells(causes.next())].concat());
+        rows.extend(causes.map(|cause| [blank.clone(), cells(Some(cause))].concat()));
+    }
+    let mut headings = vec!["NAMESPACE", "WORKLOAD", "VERDICT", "PODS", "SOURCE", "WHAT", "SINCE"];
+    if !with_namespace {
+        headings.remove(0);
+    }
+    render(&headings, &rows)
+}
+
+/// What happened to a source, naming up to three keys of each sort.
+pub(crate) fn what(cause: &Cause) -> String {
+    let sorts = [(&cause.changed, "changed"), (&cause.added, "added"), (&cause.removed, "removed")];
+    let mut parts = Vec::new();
+    for (keys, sort) in sorts.into_iter().filter(|(keys, _)| !keys.is_empty()) {
+        let more = keys.len().saturating_sub(3);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        parts.push(format!("{}{more} {sort}", keys[..keys.len().min(3)].join(", ")));
+    }
+    // The keys say what the bare word would.
+    let reason = cause
+        .reason
+        .strip_prefix("changed")
+        .map_or(cause.reason.as_str(), |rest| rest.trim_start_matches(": "));
+    match (parts.is_empty(), reason.is_empty()) {
+        (true, _) => cause.reason.clone(),
+        (false, true) => parts.join("; "),
+        (false, false) => format!("{} ({reason})", parts.join("; ")),
+    }
+}
+
+fn summary(reports: &[WorkloadReport], namespace: Option<&str>) -> String {
+    let count = |wanted: fn(&WorkloadReport) -> bool| reports.iter().filter(|report| wanted(report)).count();
+    let drifted = count(WorkloadReport::is_drifted);
+    let blocked = count(|report| report.is_drifted() && report.obstacle().is_some());
+    let possible =
+        count(|report| (report.verdict, report.certainty) == (Verdict::Drifted, Certainty::Inferred));
+    let rolling = count(|report| report.verdict == Verdict::Rolling);
+    let unknown = count(|report| report.verdict == Verdict::Unknown);
+    let mut parts = vec![match drifted {
+        0 => "nothing is known to run on old configuration".to_owned(),
+        _ => format!("{drifted} on old configuration"),
+    }];
+    let others = [(rolling, "rolling"), (possible, "possibly drifted"), (unknown, "unknown")];
+    parts.extend(
+        others.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")),
+    );
+    let noun = if reports.len() == 1 { "workload" } else { "workloads" };
+    let mut text = format!("{} {noun}: {}.\n", reports.len(), parts.join(", "));
+    let place = namespace.map_or_else(|| "-A".to_owned(), |namespace| format!("-n {}", printable(namespace)));
+    if drifted > blocked {
+        text += &format!("To restart what is drifted: kubectl reload sync {place}\n");
+    }
+    if blocked > 0 {
+        text += &format!("{blocked} would not start again: bring back what is missing first.\n");
+    }
+    text
+}
+
+/// The JSON output. Its schema is versioned: fields are added, never changed.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Document<'a> {
+    api_version: &'static str,
+    kind: &'static str,
+    workloads: Vec<Entry<'a>>,
+}
+
+#[derive(Serialize)]
+struct Entry<'a> {
+    namespace: &'a str,
+    kind: &'a Kind,
+    name: &'a str,
+    #[serde(flatten)]
+    report: &'a WorkloadReport,
+}
+
+impl<'a> Document<'a> {
+    fn of(reports: &'a [WorkloadReport]) -> Self {
+        let entry = |report: &'a WorkloadReport| Entry {
+            namespace: &report.workload.namespace,
+            kind: &report.workload.kind,
+            name: &report.workload.name,
+            report,
+        };
+        Self {
+            api_version: "kubectl-reload.dev/v1alpha1",
+            kind: "Status",
+            workloads: reports.iter().map(entry).collect(),
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! The survey: from the inventory to a verdict on every pod, reading no more than it takes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use clap::Args;
+use futures::StreamExt;
+use kube::Client;
+use reload_core::annotation::IGNORED;
+use reload_core::hash_key::HashKey;
+use reload_core::record::{PodIdentity, Record, SourceRecord};
+use reload_core::source::{Source, SourceId, SourceKind};
+use reload_core::verdict::{
+    Certainty, Finding, Lag, Pod, SourceState, Unrecorded, Verdict, judge, unmoved, worst,
+};
+
+use crate::api::{ApiError, Resource, get_object};
+use crate::inventory::{Inventory, PodMetadata, Revision};
+use crate::pods::{self, PARALLEL};
+use crate::workload::WorkloadName;
+
+/// What verdicts rest on besides the cluster.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Judgement")]
+pub(crate) struct JudgementArgs {
+    /// Namespace of the kubectl-reload installation, which holds the hash key of Secrets.
+    #[arg(long, default_value = "kubectl-reload", value_name = "NAMESPACE")]
+    install_namespace: String,
+
+    /// Sources that are not looked at, as configmap/NAME or secret/NAME.
+    #[arg(long, value_delimiter = ',', default_values = IGNORED, value_name = "SOURCE")]
+    ignore: Vec<SourceId>,
+
+    /// How long after a change a container may still start with the old files, in seconds: the
+    /// kubelet's sync period and its jitter.
+    #[arg(long, default_value_t = 150, value_name = "SECONDS")]
+    kubelet_lag: u32,
+}
+
+impl JudgementArgs {
+    fn lag(&self) -> Lag {
+        Lag { files: jiff::SignedDuration::from_secs(self.kubelet_lag.into()), ..Lag::default() }
+    }
+}
+
+/// A pod and its verdict.
+pub(crate) struct SurveyedPod {
+    pub(crate) workload: WorkloadName,
+    pub(crate) revision: Revision,
+    pub(crate) verdict: Verdict,
+    pub(crate) certainty: Certainty,
+    /// Every use that was looked at; none where the record alone settled it.
+    pub(crate) findings: Vec<Finding>,
+}
+
+/// A pod that metadata did not settle.
+struct Candidate<'a> {
+    metadata: &'a PodMetadata,
+    identity: PodIdentity,
+    record: Result<Record, Unrecorded>,
+}
+
+type States = BTreeMap<String, BTreeMap<SourceId, SourceState>>;
+
+/// Judges the pods of those workloads that `wanted` takes.
+///
+/// # Errors
+/// When a candidate cannot be read. A source that cannot be read makes only its uses Unknown.
+pub(crate) async fn survey(
+    client: &Client,
+    inventory: &Inventory,
+    args: &JudgementArgs,
+    wanted: impl Fn(&WorkloadName) -> bool,
+) -> Result<Vec<SurveyedPod>, ApiError> {
+    let mut surveyed = Vec::new();
+    let mut candidates = Vec::new();
+    for metadata in &inventory.pods {
+        let workload = inventory.workload(metadata);
+        if !wanted(&workload) {
+            continue;
+        }
+        let identity = metadata.identity();
+        let record = record(metadata, &identity);
+        let now = |id: &SourceId| inventory.version(&metadata.namespace, id);
+        match record {
+            Ok(record) if unmoved(&record, now) => surveyed.push(SurveyedPod {
+                workload,
+                revision: metadata.revision().clone(),
+                verdict: Verdict::Current,
+                certainty: Certainty::Recorded,
+                findings: Vec::new(),
+            }),
+            record => candidates.push(Candidate { metadata, identity, record }),
+        }
+    }
+    tracing::info!(settled = surveyed.len(), candidates = candidates.len(), "metadata compared");
+
+    let pods = extract(client, candidates, args).await?;
+    let (states, hash_key) = read_sources(client, inventory, &pods, args).await;
+    for (metadata, pod) in &pods {
+        let none = BTreeMap::new();
+        let sources = states.get(&metadata.namespace).unwrap_or(&none);
+        let findings = judge(pod, sources, hash_key.as_ref(), args.lag());
+        let (verdict, certainty) = worst(&findings);
+        surveyed.push(SurveyedPod {
+            workload: inventory.workload(metadata),
+            revision: metadata.revision().clone(),
+            verdict,
+            certainty,
+            findings,
+        });
+    }
+    Ok(surveyed)
+}
+
+fn record(pod: &PodMetadata, identity: &PodIdentity) -> Result<Record, Unrecorded> {
+    let record = Record::parse(pod.record().ok_or(Unrecorded::None)?);
+    let trusted = record.map_err(Unrecorded::from).and_then(|record| {
+        record.check(identity)?;
+        Ok(record)
+    });
+    trusted.inspect_err(|why| {
+        tracing::warn!(
+            "pod {} in namespace {} counts as unrecorded: {why}",
+            identity.name,
+            identity.namespace
+        );
+    })
+}
+
+async fn extract<'a>(
+    client: &Client,
+    candidates: Vec<Candidate<'a>>,
+    args: &JudgementArgs,
+) -> Result<Vec<(&'a PodMetadata, Pod)>, ApiError> {
+    let mut wanted: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for Candidate { metadata, .. } in &candidates {
+        wanted.entry(&metadata.namespace).or_default().push(&metadata.name);
+    }
+    let fetched = pods::fetch(client, wanted).await?;
+    let extracted = candidates.into_iter().filter_map(|Candidate { metadata, identity, record }| {
+        // A pod that is gone meanwhile has no verdict; nor has another of the same name.
+        let pod = fetched.get(&(metadata.namespace.clone(), metadata.name.clone()))?;
+        Some((metadata, pods::extract(pod, identity, record, &args.ignore)))
+    });
+    Ok(extracted.collect())
+}
+
+/// The sources that these pods use, and the hash key if one is needed.
+async fn read_sources(
+    client: &Client,
+    inventory: &Inventory,
+    pods: &[(&PodMetadata, Pod)],
+    args: &JudgementArgs,
+) -> (States, Option<HashKey>) {
+    let mut states = States::new();
+    let mut unread: BTreeSet<(&str, &SourceId)> = BTreeSet::new();
+    for (metadata, pod) in pods {
+        let namespace = metadata.namespace.as_str();
+        for reference in &pod.references {
+            let id = &reference.source;
+            let state = match inventory.source(namespace, id) {
+                Err(why) => SourceState::NotReadable(why),
+                Ok(source) => {
+                    let recorded = pod.record.as_ref().ok().and_then(|record| record.sources.get(id));
+                    if needs_content(recorded, source.as_ref(), reference.optional) {
+                        unread.insert((namespace, id));
+                    }
+                    source.map_or(SourceState::Absent, SourceState::Present)
+                }
+            };
+            states.entry(namespace.to_owned()).or_default().entry(id.clone()).or_insert(state);
+        }
+    }
+    tracing::info!(sources = unread.len(), "contents to read");
+    let secrets = unread.iter().any(|(_, id)| id.kind == SourceKind::Secret);
+    let read = futures::stream::iter(
+        unread
+            .into_iter()
+            .map(async |(namespace, id)| (namespace, id, read_source(client, namespace, id).await)),
+    );
+    let read: Vec<_> = read.buffer_unordered(PARALLEL).collect().await;
+    for (namespace, id, state) in read {
+        states.entry(namespace.to_owned()).or_default().insert(id.clone(), state);
+    }
+    let hash_key = if secrets { hash_key(client, &args.install_namespace).await } else { None };
+    (states, hash_key)
+}
+
+/// Whether a record or a listing that may be older than the pod leaves a question that the source
+/// itself answers.
+fn needs_content(recorded: Option<&SourceRecord>, now: Option<&Source>, optional: bool) -> bool {
+    match (recorded, now) {
+        (Some(SourceRecord::Read(read)), Some(now)) => {
+            (read.uid.as_str(), read.resource_version.as_str()) != (&now.uid, &now.resource_version)
+        }
+        (Some(SourceRecord::Read(_)), None) | (Some(SourceRecord::Absent), Some(_)) => true,
+        (Some(SourceRecord::Absent | SourceRecord::Unread(_)) | None, None) => !optional,
+        (Some(SourceRecord::Unread(_)) | None, Some(_)) => false,
+    }
+}
+
+async fn read_source(client: &Client, namespace: &str, id: &SourceId) -> SourceState {
+    match get_source(client, namespace, id).await {
+        Ok(source) => SourceState::Present(source),
+        Err(error) if error.is_not_found() => SourceState::Absent,
+        Err(error) => SourceState::NotReadable(error.to_string()),
+    }
+}
+
+async fn get_source(client: &Client, namespace: &str, id: &SourceId) -> Result<Source, ApiError> {
+    if !id.is_valid() {
+        return Err(ApiError::NotFound { what: format!("get {} {:?}", id.kind.singular(), id.name) });
+    }
+    let plural = id.kind.plural();
+    let resource = Resource { group: "/api/v1", plural, namespace: Some(namespace), name: Some(&id.name) };
+    let json = get_object(client, resource).await?;
+    Source::parse(id.kind, &json)
+        .map_err(|_| ApiError::Malformed { what: format!("get {id} in {namespace}") })
+}
+
+/// The hash key, without which changes of Secrets are judged by times alone.
+async fn hash_key(client: &Client, namespace: &str) -> Option<HashKey> {
+    let id = SourceId::secret(HashKey::SECRET_NAME);
+    let key = match get_source(client, namespace, &id).await {
+        Ok(secret) => HashKey::from_secret(&secret).ok_or_else(|| "it holds no hash key".to_owned()),
+        Err(error) => Err(error.to_string()),
+    };
+    key.inspect_err(|why| {
+        tracing::warn!("changed Secrets are judged by times alone, for want of the hash key: {why}")
+    })
+    .ok()
+}

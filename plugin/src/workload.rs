@@ -1,0 +1,127 @@
+//! Workloads: the top controllers of pods.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize, Serializer};
+
+/// Kind of a workload.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Kind {
+    Deployment,
+    StatefulSet,
+    DaemonSet,
+    ReplicaSet,
+    Job,
+    /// A pod without a controller.
+    Pod,
+    /// Any other controller, by its kind.
+    Other(String),
+}
+
+impl Kind {
+    /// By the name of a resource, as kubectl takes it.
+    pub(crate) fn of_name(name: &str) -> Option<Self> {
+        let name = name.to_ascii_lowercase();
+        let name = name.split_once('.').map_or(name.as_str(), |(name, _)| name);
+        Some(match name {
+            "deployment" | "deployments" | "deploy" => Self::Deployment,
+            "statefulset" | "statefulsets" | "sts" => Self::StatefulSet,
+            "daemonset" | "daemonsets" | "ds" => Self::DaemonSet,
+            "replicaset" | "replicasets" | "rs" => Self::ReplicaSet,
+            "job" | "jobs" => Self::Job,
+            "pod" | "pods" | "po" => Self::Pod,
+            _ => return None,
+        })
+    }
+
+    /// By the kind of an owner reference.
+    fn of_owner(kind: &str) -> Self {
+        match kind {
+            "Deployment" => Self::Deployment,
+            "StatefulSet" => Self::StatefulSet,
+            "DaemonSet" => Self::DaemonSet,
+            "ReplicaSet" => Self::ReplicaSet,
+            "Job" => Self::Job,
+            other => Self::Other(other.to_owned()),
+        }
+    }
+
+    /// The singular name, as kubectl prints it.
+    pub(crate) fn singular(&self) -> String {
+        match self {
+            Self::Deployment => "deployment".to_owned(),
+            Self::StatefulSet => "statefulset".to_owned(),
+            Self::DaemonSet => "daemonset".to_owned(),
+            Self::ReplicaSet => "replicaset".to_owned(),
+            Self::Job => "job".to_owned(),
+            Self::Pod => "pod".to_owned(),
+            Self::Other(kind) => kind.to_ascii_lowercase(),
+        }
+    }
+
+    /// The group and plural name of its resource, of the kinds that are built in.
+    pub(crate) fn resource(&self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::Deployment => Some(("/apis/apps/v1", "deployments")),
+            Self::StatefulSet => Some(("/apis/apps/v1", "statefulsets")),
+            Self::DaemonSet => Some(("/apis/apps/v1", "daemonsets")),
+            Self::ReplicaSet => Some(("/apis/apps/v1", "replicasets")),
+            Self::Job => Some(("/apis/batch/v1", "jobs")),
+            Self::Pod => Some(("/api/v1", "pods")),
+            Self::Other(_) => None,
+        }
+    }
+}
+
+/// A workload by name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct WorkloadName {
+    pub(crate) namespace: String,
+    pub(crate) kind: Kind,
+    pub(crate) name: String,
+}
+
+impl fmt::Display for WorkloadName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.kind.singular(), self.name)
+    }
+}
+
+impl Serialize for Kind {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(match self {
+            Self::Deployment => "Deployment",
+            Self::StatefulSet => "StatefulSet",
+            Self::DaemonSet => "DaemonSet",
+            Self::ReplicaSet => "ReplicaSet",
+            Self::Job => "Job",
+            Self::Pod => "Pod",
+            Self::Other(kind) => kind,
+        })
+    }
+}
+
+/// An entry of `metadata.ownerReferences`.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Owner {
+    kind: String,
+    name: String,
+    pub(crate) uid: String,
+    #[serde(default)]
+    controller: bool,
+}
+
+impl Owner {
+    /// The controlling one.
+    pub(crate) fn controller(owners: &[Self]) -> Option<&Self> {
+        owners.iter().find(|owner| owner.controller)
+    }
+
+    pub(crate) fn workload(&self, namespace: &str) -> WorkloadName {
+        WorkloadName {
+            namespace: namespace.to_owned(),
+            kind: Kind::of_owner(&self.kind),
+            name: self.name.clone(),
+        }
+    }
+}
