@@ -125,7 +125,8 @@ impl Resource<'_> {
 #[serde(bound = "T: DeserializeOwned")]
 struct List<T> {
     metadata: ListMetadata,
-    items: Vec<T>,
+    /// `null` where there are none.
+    items: Option<Vec<T>>,
 }
 
 #[derive(Deserialize)]
@@ -170,7 +171,7 @@ async fn list<T: DeserializeOwned>(
         let json = get(client, "list", &resource, &uri, accept).await?;
         let page: List<T> =
             serde_json::from_slice(&json).map_err(|_| ApiError::Malformed { what: resource.what("list") })?;
-        items.extend(page.items);
+        items.extend(page.items.unwrap_or_default());
         next = page.metadata.next;
         if next.is_empty() {
             return Ok(items);

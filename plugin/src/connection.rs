@@ -61,11 +61,16 @@ pub(crate) enum ConnectionError {
     )]
     Kubeconfig(#[source] KubeconfigError),
     /// Neither a kubeconfig nor a service account.
-    #[error("no cluster to connect to: name a kubeconfig file by --kubeconfig or $KUBECONFIG")]
+    #[error("no cluster to connect to ({}): name a kubeconfig file by --kubeconfig or $KUBECONFIG", cause(.0))]
     Nothing(#[source] Box<InferConfigError>),
     /// It cannot be made a client of.
     #[error("cannot make a connection of the kubeconfig: {0}")]
     Client(#[source] Box<kube::Error>),
+}
+
+/// What is wrong with the kubeconfig; that there is no service account goes without saying.
+fn cause(error: &InferConfigError) -> String {
+    std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
 }
 
 /// A cluster, and the namespace that the kubeconfig's context names.

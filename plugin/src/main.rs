@@ -60,7 +60,7 @@ async fn main() -> ExitCode {
         Command::Sync(args) => sync::run(args).await,
     };
     result.unwrap_or_else(|error| {
-        eprintln!("error: {error:#}");
+        eprintln!("error: {}", table::printable(&error.to_string()));
         ExitCode::from(ERROR)
     })
 }

@@ -173,7 +173,11 @@ fn of_deployment(object: &Deployment) -> Counts {
     let updated = status.updated_replicas.unwrap_or(0);
     let old = status.replicas.unwrap_or(0) - updated;
     let available = status.available_replicas.unwrap_or(0).min(updated);
-    let progressing = status.conditions.iter().flatten().find(|condition| condition.type_.as_deref() == Some("Progressing"));
+    let progressing = status
+        .conditions
+        .iter()
+        .flatten()
+        .find(|condition| condition.type_.as_deref() == Some("Progressing"));
     let stuck = progressing
         .filter(|condition| condition.reason.as_deref() == Some("ProgressDeadlineExceeded"))
         .map(|_| "rollout stuck: it made no progress within its deadline".to_owned());

@@ -59,13 +59,7 @@ enum Output {
     Name,
 }
 
-/// What is known of the workloads that a command is about.
-pub(crate) struct Findings {
-    pub(crate) reports: Vec<WorkloadReport>,
-    pub(crate) inventory: Inventory,
-}
-
-/// Why nothing is known of them.
+/// Why nothing is known of the workloads that a command is about.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StatusError {
     #[error(transparent)]
@@ -84,8 +78,7 @@ pub(crate) async fn run(args: StatusArgs) -> anyhow::Result<ExitCode> {
     let Connection { client, namespace } = args.connection.connect().await?;
     let namespace = args.scope.place(namespace);
     let selector = args.scope.selector.as_deref();
-    let Findings { reports, .. } =
-        find(&client, namespace.as_deref(), selector, &targets, &args.judgement).await?;
+    let reports = find(&client, namespace.as_deref(), selector, &targets, &args.judgement).await?;
     match args.output {
         Output::Table => print!("{}", text(&reports, namespace.as_deref(), args.all, Timestamp::now())),
         Output::Json => println!("{}", serde_json::to_string_pretty(&Document::of(&reports))?),
@@ -116,7 +109,7 @@ pub(crate) async fn find(
     selector: Option<&str>,
     targets: &[Target],
     judgement: &JudgementArgs,
-) -> Result<Findings, StatusError> {
+) -> Result<Vec<WorkloadReport>, StatusError> {
     let inventory = Inventory::fetch(client, namespace, selector).await?;
     let wanted =
         |workload: &WorkloadName| targets.is_empty() || targets.iter().any(|target| target.matches(workload));
@@ -133,7 +126,7 @@ pub(crate) async fn find(
             }
         }
     }
-    Ok(Findings { reports, inventory })
+    Ok(reports)
 }
 
 /// An empty answer about a namespace that does not exist is no answer.

@@ -16,7 +16,7 @@ use crate::report::WorkloadReport;
 use crate::restart::{Restarted, restart, tell};
 use crate::rollout::{Progress, Rollable};
 use crate::scope::{ScopeArgs, Target};
-use crate::status::{Findings, find, what};
+use crate::status::{find, what};
 use crate::survey::JudgementArgs;
 use crate::table::printable;
 use crate::workload::{Kind, WorkloadName};
@@ -99,8 +99,7 @@ pub(crate) async fn run(args: SyncArgs) -> anyhow::Result<ExitCode> {
     let Connection { client, namespace } = args.connection.connect().await?;
     let namespace = args.scope.place(namespace);
     let selector = args.scope.selector.as_deref();
-    let Findings { reports, .. } =
-        find(&client, namespace.as_deref(), selector, &targets, &args.judgement).await?;
+    let reports = find(&client, namespace.as_deref(), selector, &targets, &args.judgement).await?;
     let mut drifted: Vec<&WorkloadReport> = reports.iter().filter(|report| report.is_drifted()).collect();
     // Oldest drift first; what has no time is gone, and comes last.
     drifted.sort_by_key(|report| report.since().unwrap_or(Timestamp::MAX));
@@ -249,7 +248,7 @@ impl Session<'_> {
             let namespace = Some(workload.namespace.as_str());
             let targets = std::slice::from_ref(&target);
             let found = find(self.client, namespace, None, targets, &self.args.judgement).await?;
-            let Some(report) = found.reports.iter().find(|report| report.verdict >= Verdict::Rolling) else {
+            let Some(report) = found.iter().find(|report| report.verdict >= Verdict::Rolling) else {
                 return Ok(Outcome::InSync);
             };
             if report.verdict == Verdict::Rolling && self.args.dry_run == DryRun::None {

@@ -2,7 +2,7 @@
 # Builds a local Kubernetes control plane from the Go module beside this script, into a cache
 # outside the checkout, and prints the folder that holds the binaries. A second run builds nothing.
 #
-#   KUBEBUILDER_ASSETS     a folder with binaries to use instead of building them
+#   KUBEBUILDER_ASSETS     a folder with binaries to use; only what it lacks is built
 #   KUBECTL_RELOAD_CACHE   where the cache lies (default: ${XDG_CACHE_HOME:-~/.cache}/kubectl-reload)
 #
 # stdout: the folder. stderr: progress. Exit 1 with the remedy when something is missing.
@@ -20,53 +20,119 @@ package_of() {
 
 say() { echo "control-plane: $*" >&2; }
 fail() { say "$*"; exit 1; }
+ready() { [[ -f $1 && -x $1 ]]; }
+minor() { sed -E 's/^[^0-9]*([0-9]+\.[0-9]+).*/\1/'; }
 
 version=$(awk '$1 == "require" && $2 == "k8s.io/kubernetes" {print $3}' go.mod)
 key=$(cat go.mod go.sum | cksum | tr ' ' '-')
 cache=${KUBECTL_RELOAD_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/kubectl-reload}/control-plane/$version-$key
 bin=$cache/bin
 
-minor() { sed -E 's/^[^0-9]*([0-9]+\.[0-9]+).*/\1/'; }
-
-# The binaries of $KUBEBUILDER_ASSETS are linked into a folder of their own. A control plane's
-# parts must not be newer than its API server, so a foreign API server brings its own company.
+# What KUBEBUILDER_ASSETS holds is used as it is. The parts of a control plane must not be newer
+# than its API server, so a foreign API server has to bring its own company.
+assets=
 if [[ -n ${KUBEBUILDER_ASSETS:-} ]]; then
   [[ -d $KUBEBUILDER_ASSETS ]] || fail "KUBEBUILDER_ASSETS=$KUBEBUILDER_ASSETS is not a folder: name one that holds kube-apiserver, or unset it"
   assets=$(cd "$KUBEBUILDER_ASSETS" && pwd)
-  bin=$cache/with-$(cksum <<<"$assets" | tr ' ' '-')
-  mkdir -p "$bin"
-  for tool in "${tools[@]}"; do
-    [[ -x $assets/$tool ]] && ln -sf "$assets/$tool" "$bin/$tool"
-  done
-  if [[ -x $assets/kube-apiserver ]]; then
+  if ready "$assets/kube-apiserver"; then
     theirs=$("$assets/kube-apiserver" --version | minor)
     if [[ $theirs != $(minor <<<"$version") ]]; then
       for tool in kube-controller-manager kube-scheduler; do
-        [[ -x $assets/$tool ]] || fail "KUBEBUILDER_ASSETS has kube-apiserver $theirs but no $tool: put $tool $theirs beside it, or unset KUBEBUILDER_ASSETS"
+        ready "$assets/$tool" || fail "KUBEBUILDER_ASSETS has kube-apiserver $theirs but no $tool: put $tool $theirs beside it, or unset KUBEBUILDER_ASSETS"
       done
     fi
   fi
 fi
 
-missing=()
-for tool in "${tools[@]}"; do [[ -x $bin/$tool ]] || missing+=("$tool"); done
+# Sets `missing` to what neither the assets nor the cache hold.
+look() {
+  missing=()
+  local tool
+  for tool in "${tools[@]}"; do
+    if [[ -n $assets ]] && ready "$assets/$tool"; then continue; fi
+    ready "$bin/$tool" || missing+=("$tool")
+  done
+}
 
-if ((${#missing[@]})); then
-  command -v go >/dev/null || fail "Go is needed to build ${missing[*]}: install Go 1.26 or newer (https://go.dev/dl), or name ready binaries by KUBEBUILDER_ASSETS"
+# In the module's folder, Go 1.21 and newer fetch the version that go.mod asks for by themselves,
+# unless they are told not to; then, and in older ones, somebody has to.
+require_go() {
+  local wanted had
+  wanted=$(awk '$1 == "go" {print $2}' go.mod)
+  command -v go >/dev/null ||
+    fail "Go is needed to build ${missing[*]}: install Go $wanted or newer (https://go.dev/dl), or name ready binaries by KUBEBUILDER_ASSETS"
+  if ! had=$(go env GOVERSION 2>&1) || ! newer "${had#go}" "$wanted"; then
+    fail "Go $wanted or newer is needed to build ${missing[*]}, but this is ${had:-an older one}: install it from https://go.dev/dl, or name ready binaries by KUBEBUILDER_ASSETS"
+  fi
+}
+newer() {
+  awk -v have="$1" -v want="$2" 'BEGIN {
+    split(have, h, "."); split(want, w, ".")
+    exit !(h[1] + 0 > w[1] + 0 || (h[1] + 0 == w[1] + 0 && h[2] + 0 >= w[2] + 0))
+  }'
+}
+
+# One build at a time: a folder is the lock, since flock is not everywhere. A holder that has died
+# is passed over; should two then build at once, both put the same files in place.
+lock() {
+  local holder told=
+  mkdir -p "$cache"
+  until mkdir "$cache/lock" 2>/dev/null; do
+    holder=$(cat "$cache/lock/pid" 2>/dev/null || true)
+    if [[ -n $holder ]] && ! kill -0 "$holder" 2>/dev/null; then
+      rm -rf "$cache/lock"
+      continue
+    fi
+    [[ -n $told ]] || say "waiting for the build of process ${holder:-that holds $cache/lock}"
+    told=yes
+    sleep 1
+  done
+  echo $$ >"$cache/lock/pid"
+  trap 'rm -rf "$cache/lock" "$bin"/.*."$$"' EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
+}
+
+build() {
+  local flags start tool i
   mkdir -p "$bin"
-  say "building Kubernetes $version once, into $bin (about 10 minutes on 2 cores)"
+  say "building Kubernetes $version once, into $bin (about 10 minutes on 2 cores; Go's caches take 7 GB)"
   flags="-s -w -X k8s.io/component-base/version.gitVersion=$version"
   flags+=" -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=$(minor <<<"$version" | cut -d. -f2)"
+  unset GOOS GOARCH
+  export CGO_ENABLED=0 GOFLAGS=-mod=readonly GOWORK=off
   start=$SECONDS
   for i in "${!missing[@]}"; do
     tool=${missing[$i]}
     say "building $tool ($((i + 1)) of ${#missing[@]}, $((SECONDS - start)) s so far)"
     # -v names every package as it is compiled: count them, and let everything else through.
-    CGO_ENABLED=0 go build -v -trimpath -ldflags "$flags" -o "$bin/.$tool.$$" "$(package_of "$tool")" 2>&1 |
+    go build -v -trimpath -ldflags "$flags" -o "$bin/.$tool.$$" "$(package_of "$tool")" 2>&1 |
       awk '/^[^ ]+$/ && !/:$/ { if (++n % 100 == 0) print "control-plane:   " n " packages"; next } { print } { fflush() }' >&2 ||
       fail "go build of $tool failed; the lines above say why"
     mv "$bin/.$tool.$$" "$bin/$tool"
   done
   say "built in $((SECONDS - start)) s"
+}
+
+look
+if ((${#missing[@]})); then
+  require_go
+  lock
+  look
+  if ((${#missing[@]})); then build; fi
 fi
-echo "$bin"
+
+if [[ -z $assets ]]; then
+  echo "$bin"
+else
+  with=$cache/with-$(cksum <<<"$assets" | tr ' ' '-')
+  mkdir -p "$with"
+  for tool in "${tools[@]}"; do
+    from=$bin
+    if ready "$assets/$tool"; then from=$assets; fi
+    # Put in place whole, so that a run beside this one never finds a tool missing.
+    ln -sf "$from/$tool" "$with/.$tool.$$"
+    mv -f "$with/.$tool.$$" "$with/$tool"
+  done
+  echo "$with"
+fi

@@ -1,1 +1,33 @@
-//! .
+//! What the suites and the demo stand on: a real Kubernetes control plane with fake nodes, the
+//! webhook as a local process that its API server calls, and kubectl with the plugin on its PATH.
+//!
+//! - [`Cluster`]: a control plane of its own name, ports and folder.
+//! - [`Namespace`]: a place for one test, which shows its state when the test fails.
+//! - [`Webhook`]: the admission server, registered for the namespaces of one test.
+//! - [`Kubectl`]: kubectl as a user runs it.
+//! - [`Workload`], [`Source`]: manifests.
+//! - [`eventually`]: the only way to wait.
+//!
+//! Nothing that is started here outlives the process that started it, not even when that is
+//! killed: see [`guard`].
+
+pub mod binaries;
+pub mod cluster;
+pub mod guard;
+pub mod kubectl;
+pub mod manifest;
+pub mod namespace;
+pub mod port;
+pub mod process;
+pub mod rollout;
+pub mod status;
+pub mod wait;
+pub mod webhook;
+
+pub use cluster::{Cluster, ClusterOptions};
+pub use kubectl::{Kubectl, Output};
+pub use manifest::{Source, Workload};
+pub use namespace::{Namespace, with_namespace};
+pub use status::Status;
+pub use wait::eventually;
+pub use webhook::{Webhook, WebhookOptions};

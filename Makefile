@@ -1,0 +1,53 @@
+# Everything that a contributor runs. `make help` lists it.
+
+CARGO ?= cargo
+CACHE := $(or $(KUBECTL_RELOAD_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/kubectl-reload)
+
+# Tests mostly wait for controllers, so more of them run at once than there are cores.
+export RUST_TEST_THREADS ?= 8
+
+# An error of a test says what was seen; where it came from, a panic says.
+export RUST_LIB_BACKTRACE ?= 0
+
+.DEFAULT_GOAL := help
+.PHONY: help
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: prerequisites
+prerequisites:
+	@tests/prerequisites.sh
+
+.PHONY: control-plane
+control-plane: ## A Kubernetes control plane in the cache: 10 minutes once, then nothing
+	@tests/control-plane/build.sh >/dev/null
+
+.PHONY: build
+build: prerequisites ## The plugin and the webhook, into target/debug
+	@$(CARGO) build --workspace
+
+.PHONY: test
+test: prerequisites control-plane build ## All tests, those on a real control plane included
+	@tests/run.sh --workspace
+
+.PHONY: test-unit
+test-unit: prerequisites ## The tests that need no cluster
+	@tests/run.sh --workspace --lib --bins
+
+.PHONY: lint
+lint: prerequisites ## Format, clippy, licences, duplicate versions, purity of core
+	@$(CARGO) fmt --all -- --check
+	@$(CARGO) clippy --workspace --all-targets -- -D warnings
+	@$(CARGO) test -p reload-tests --test dependencies
+
+.PHONY: demo
+demo: prerequisites control-plane build ## The main job on a cluster of its own, step by step
+	@$(CARGO) run --quiet -p reload-tests --bin demo -- up
+
+.PHONY: demo-down
+demo-down: prerequisites ## Remove what the demo has left running
+	@$(CARGO) run --quiet -p reload-tests --bin demo -- down
+
+.PHONY: clean-cache
+clean-cache: ## Remove the cached control plane (Go keeps its own: go clean -cache -modcache)
+	rm -rf "$(CACHE)/control-plane"

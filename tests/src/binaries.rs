@@ -1,0 +1,78 @@
+//! Where the binaries are: the control plane's, and the workspace's own.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+/// The folders that hold the binaries.
+#[derive(Clone, Debug)]
+pub struct Binaries {
+    control_plane: PathBuf,
+    version: String,
+}
+
+impl Binaries {
+    /// Finds the control plane, and builds it first where it is not in the cache: then this takes
+    /// minutes, with progress on stderr.
+    pub fn locate() -> Result<Self> {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("control-plane/build.sh");
+        let run = Command::new(&script)
+            .stdin(Stdio::null())
+            .stderr(Stdio::inherit())
+            .output()
+            .with_context(|| format!("cannot run {}", script.display()))?;
+        if !run.status.success() {
+            bail!("there is no control plane to test against: see the lines above");
+        }
+        let control_plane = PathBuf::from(String::from_utf8(run.stdout)?.trim_end());
+        let version = version_of(&control_plane.join("kube-apiserver"))?;
+        Ok(Self { control_plane, version })
+    }
+
+    /// A binary of the control plane: `kube-apiserver`, `kubectl`, `kwokctl`, …
+    pub fn control_plane(&self, name: &str) -> PathBuf {
+        self.control_plane.join(name)
+    }
+
+    /// The Kubernetes version of the API server, `v1.36.3`.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// The workspace's kubectl plugin.
+    pub fn plugin(&self) -> Result<PathBuf> {
+        own("kubectl-reload")
+    }
+
+    /// The workspace's admission webhook.
+    pub fn webhook(&self) -> Result<PathBuf> {
+        own("kubectl-reload-webhook")
+    }
+}
+
+/// `Kubernetes v1.36.3` is what an API server says of itself.
+fn version_of(server: &Path) -> Result<String> {
+    let run = Command::new(server)
+        .arg("--version")
+        .output()
+        .with_context(|| format!("cannot run {}", server.display()))?;
+    let text = String::from_utf8(run.stdout)?;
+    let version = text.split_whitespace().last().unwrap_or_default();
+    if !version.starts_with('v') {
+        bail!("{} --version says {text:?}", server.display());
+    }
+    Ok(version.to_owned())
+}
+
+/// Cargo puts a test into `target/<profile>/deps` and a binary into `target/<profile>`.
+fn own(name: &str) -> Result<PathBuf> {
+    let executable = std::env::current_exe().context("cannot tell where this program lies")?;
+    executable
+        .ancestors()
+        .skip(1)
+        .take(2)
+        .map(|folder| folder.join(name))
+        .find(|path| path.is_file())
+        .with_context(|| format!("{name} is not built beside {}: run `make build`", executable.display()))
+}

@@ -1,0 +1,162 @@
+//! kwokctl: one cluster in a folder of its own.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+
+use crate::binaries::Binaries;
+use crate::guard::{CLUSTER, Guardian};
+use crate::port::Port;
+
+/// What kwokctl knows of the cluster: nothing comes from the user's home or environment.
+#[derive(Debug)]
+pub(super) struct Kwok {
+    folder: PathBuf,
+    name: String,
+    binaries: Binaries,
+    /// Ours until the cluster ends.
+    ports: Vec<Port>,
+}
+
+impl Kwok {
+    /// Writes the configuration of a new cluster into its folder.
+    pub(super) fn new(folder: PathBuf, name: String, binaries: Binaries) -> Result<Self> {
+        let ports = (0..PORTS.len()).map(|_| Port::claim()).collect::<Result<Vec<_>>>()?;
+        let kwok = Self { folder, name, binaries, ports };
+        let text = serde_json::to_string_pretty(&kwok.configuration())?;
+        fs::write(kwok.configuration_file(), text)?;
+        Ok(kwok)
+    }
+
+    /// One that an earlier process has made in this folder.
+    pub(super) fn existing(folder: &Path, binaries: Binaries) -> Result<Self> {
+        let clusters = folder.join("clusters");
+        let entry = fs::read_dir(&clusters)
+            .ok()
+            .and_then(|mut entries| entries.next())
+            .with_context(|| format!("no cluster lies in {}", folder.display()))??;
+        Ok(Self {
+            folder: folder.to_owned(),
+            name: entry.file_name().to_string_lossy().into_owned(),
+            binaries,
+            ports: Vec::new(),
+        })
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    pub(super) fn binaries(&self) -> &Binaries {
+        &self.binaries
+    }
+
+    pub(super) fn kubeconfig(&self) -> PathBuf {
+        self.folder.join("kubeconfig")
+    }
+
+    /// Begins to create the cluster under a guardian, which reports kwokctl's exit code.
+    pub(super) fn create(&self, flags: &[String]) -> Result<Guardian> {
+        let command = self.command(&["create", "cluster", "--wait", "120s"]);
+        let paths = [self.log(), self.folder.clone(), PathBuf::from(&self.name)];
+        let mut arguments: Vec<OsString> = paths.map(OsString::from).to_vec();
+        arguments.push(command.get_program().to_owned());
+        arguments.extend(command.get_args().map(OsString::from));
+        arguments.extend(["--kubeconfig".into(), self.kubeconfig().into()]);
+        for flag in flags {
+            arguments.extend(["--extra-args".into(), flag.into()]);
+        }
+        Guardian::spawn(CLUSTER, arguments, &command)
+    }
+
+    /// Runs a short kwokctl command.
+    pub(super) async fn run(&self, arguments: &[&str]) -> Result<()> {
+        let mut command = self.command(arguments);
+        command.stdin(Stdio::null());
+        let run = tokio::task::spawn_blocking(move || command.output()).await??;
+        if !run.status.success() {
+            let words = arguments.join(" ");
+            bail!("kwokctl {words}: {}", String::from_utf8_lossy(&run.stderr));
+        }
+        Ok(())
+    }
+
+    /// The ends of all logs of the control plane.
+    pub(super) fn logs(&self) -> String {
+        let components = self.folder.join("clusters").join(&self.name).join("logs");
+        let entries = fs::read_dir(components).into_iter().flatten().flatten();
+        let mut text = String::new();
+        for file in [self.log()].into_iter().chain(entries.map(|entry| entry.path())) {
+            let log = fs::read_to_string(&file).unwrap_or_default();
+            let lines: Vec<_> = log.lines().collect();
+            let end = lines[lines.len().saturating_sub(10)..].join("\n");
+            text += &format!("--- {}\n{end}\n", file.display());
+        }
+        text
+    }
+
+    fn log(&self) -> PathBuf {
+        self.folder.join("kwokctl.log")
+    }
+
+    fn configuration_file(&self) -> PathBuf {
+        self.folder.join("kwokctl.json")
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(self.binaries.control_plane("kwokctl"));
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("KWOK_") {
+                command.env_remove(name);
+            }
+        }
+        command
+            .env("KWOK_WORKDIR", &self.folder)
+            .args(arguments)
+            .args(["--name", &self.name, "--config"])
+            .arg(self.configuration_file());
+        command
+    }
+
+    /// <https://kwok.sigs.k8s.io/docs/user/configuration/>: a `KwokctlConfiguration`.
+    fn configuration(&self) -> Value {
+        let mut options = json!({
+            "runtime": "binary",
+            "bindAddress": "127.0.0.1",
+            "kubeVersion": self.binaries.version(),
+        });
+        for (option, binary) in BINARIES {
+            options[option] = json!(self.binaries.control_plane(binary));
+        }
+        for (option, port) in PORTS.iter().zip(&self.ports) {
+            options[*option] = json!(port.number());
+        }
+        json!({
+            "apiVersion": "config.kwok.x-k8s.io/v1alpha1",
+            "kind": "KwokctlConfiguration",
+            "options": options,
+        })
+    }
+}
+
+const BINARIES: [(&str, &str); 6] = [
+    ("etcdBinary", "etcd"),
+    ("kubeApiserverBinary", "kube-apiserver"),
+    ("kubeControllerManagerBinary", "kube-controller-manager"),
+    ("kubeSchedulerBinary", "kube-scheduler"),
+    ("kubectlBinary", "kubectl"),
+    ("kwokControllerBinary", "kwok"),
+];
+
+const PORTS: [&str; 6] = [
+    "etcdPort",
+    "etcdPeerPort",
+    "kubeApiserverPort",
+    "kubeControllerManagerPort",
+    "kubeSchedulerPort",
+    "kwokControllerPort",
+];

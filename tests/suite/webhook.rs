@@ -1,0 +1,65 @@
+//! The webhook as a process: it records while it runs, and nobody waits for it while it does not.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use kube::ResourceExt;
+use reload_tests::manifest::{config_map, secret};
+use reload_tests::webhook::RECORD;
+use reload_tests::{Cluster, Namespace, Source, Webhook, Workload, with_namespace};
+
+const VALUE: &str = "correct-horse-battery-staple";
+
+#[tokio::test]
+async fn pods_are_recorded_while_it_runs_and_made_at_once_while_it_does_not() -> Result<()> {
+    let cluster = Cluster::shared().await?;
+    with_namespace(cluster, "outage", async |ns| {
+        let mut webhook = ns.webhook().await?;
+        ns.apply([secret("login", &[("password", VALUE)])]).await?;
+        ns.deploy([shop("before")]).await?;
+        ensure!(recorded(&ns, "before").await?, "no record");
+
+        webhook.kill().await;
+        let start = Instant::now();
+        ns.deploy([shop("meanwhile")]).await?;
+        ensure!(!recorded(&ns, "meanwhile").await?, "a record");
+        let took = start.elapsed();
+        ensure!(took < Duration::from_secs(10), "it took {took:?}");
+
+        webhook.restart().await?;
+        ns.deploy([shop("after")]).await?;
+        ensure!(recorded(&ns, "after").await?, "no record");
+        webhook.stop().await?;
+        ensure!(!webhook.log().contains(VALUE), "the log holds a value");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn one_that_is_installed_and_not_started_records_nothing() -> Result<()> {
+    let cluster = Cluster::shared().await?;
+    with_namespace(cluster, "idle", async |ns| {
+        ns.apply([config_map("settings", &[("colour", "red")])]).await?;
+        let mut webhook = Webhook::install(cluster, ns.webhook_options()).await?;
+        let workload = Workload::deployment("shop");
+        ns.deploy([workload.env("COLOUR", Source::config_map("settings"), "colour")]).await?;
+        ensure!(!recorded(&ns, "shop").await?, "a record");
+        webhook.restart().await?;
+        let metrics = webhook.get("/metrics").await?;
+        ensure!(metrics.contains("# TYPE"), "{metrics}");
+        webhook.uninstall().await
+    })
+    .await
+}
+
+fn shop(name: &str) -> Workload {
+    let source = Source::secret("login");
+    Workload::deployment(name).env("PASSWORD", source, "password")
+}
+
+async fn recorded(ns: &Namespace<'_>, deployment: &str) -> Result<bool> {
+    let pods = ns.pods(&format!("deployment/{deployment}")).await?;
+    ensure!(pods.len() == 1, "{} pods", pods.len());
+    Ok(pods[0].annotations().contains_key(RECORD))
+}
