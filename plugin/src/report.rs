@@ -104,8 +104,7 @@ fn report(workload: &WorkloadName, pods: &[&SurveyedPod]) -> WorkloadReport {
 fn causes<'a>(findings: impl Iterator<Item = &'a Finding>) -> Vec<Cause> {
     let mut merged: BTreeMap<(&SourceId, String), (Changes, bool, Option<Timestamp>)> = BTreeMap::new();
     for finding in findings {
-        let (changes, obstacle, since) =
-            merged.entry((&finding.source, finding.words())).or_insert_with(Default::default);
+        let (changes, obstacle, since) = merged.entry((&finding.source, finding.words())).or_default();
         let Changes { changed, added, removed } = finding.changes.clone();
         changes.changed.extend(changed);
         changes.added.extend(added);

@@ -23,7 +23,13 @@ use crate::workload::WorkloadName;
 #[command(next_help_heading = "Judgement")]
 pub(crate) struct JudgementArgs {
     /// Namespace of the kubectl-reload installation, which holds the hash key of Secrets.
-    #[arg(long, default_value = "kubectl-reload", value_name = "NAMESPACE")]
+    #[arg(
+        long,
+        env = "KUBECTL_RELOAD_NAMESPACE",
+        hide_env_values = true,
+        default_value = "kubectl-reload",
+        value_name = "NAMESPACE"
+    )]
     install_namespace: String,
 
     /// Sources that are not looked at, as configmap/NAME or secret/NAME.

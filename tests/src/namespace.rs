@@ -97,9 +97,10 @@ impl<'a> Namespace<'a> {
         self.cluster.kubectl().namespace(&self.name)
     }
 
-    /// `kubectl reload … -n NAME`.
+    /// `kubectl reload … -n NAME`, with the [webhook](Self::webhook) of this namespace.
     pub async fn reload(&self, arguments: &[&str]) -> Result<Output> {
-        self.kubectl().reload(arguments).await
+        let install_namespace = self.webhook_options().install_namespace;
+        self.kubectl().env("KUBECTL_RELOAD_NAMESPACE", &install_namespace).reload(arguments).await
     }
 
     /// A webhook of this namespace alone, running.
