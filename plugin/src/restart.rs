@@ -72,7 +72,11 @@ pub(crate) async fn tell(
     now: Timestamp,
 ) {
     let event = Event {
-        metadata: ObjectMeta { generate_name: Some(format!("{}.", workload.name)), ..ObjectMeta::default() },
+        // Named as client-go names them.
+        metadata: ObjectMeta {
+            name: Some(format!("{}.{:x}", workload.name, now.as_nanosecond())),
+            ..ObjectMeta::default()
+        },
         event_time: Some(MicroTime(now)),
         action: Some("Restart".to_owned()),
         reason: Some("ConfigurationChanged".to_owned()),

@@ -249,26 +249,38 @@ fn summary(reports: &[WorkloadReport], namespace: Option<&str>) -> String {
     let count = |wanted: fn(&WorkloadReport) -> bool| reports.iter().filter(|report| wanted(report)).count();
     let drifted = count(WorkloadReport::is_drifted);
     let blocked = count(|report| report.is_drifted() && report.obstacle().is_some());
-    let possible =
-        count(|report| (report.verdict, report.certainty) == (Verdict::Drifted, Certainty::Inferred));
-    let rolling = count(|report| report.verdict == Verdict::Rolling);
-    let unknown = count(|report| report.verdict == Verdict::Unknown);
-    let mut parts = vec![match drifted {
-        0 => "nothing is known to run on old configuration".to_owned(),
-        _ => format!("{drifted} on old configuration"),
-    }];
-    let others = [(rolling, "rolling"), (possible, "possibly drifted"), (unknown, "unknown")];
-    parts.extend(
-        others.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")),
-    );
+    let counts = [
+        (drifted, "on old configuration"),
+        (count(|report| report.verdict == Verdict::Rolling), "rolling"),
+        (
+            count(|report| (report.verdict, report.certainty) == (Verdict::Drifted, Certainty::Inferred)),
+            "possibly on old configuration",
+        ),
+        (count(|report| report.verdict == Verdict::Unknown), "unknown"),
+        (
+            count(|report| (report.verdict, report.certainty) == (Verdict::Current, Certainty::Recorded)),
+            "current",
+        ),
+        (
+            count(|report| (report.verdict, report.certainty) == (Verdict::Current, Certainty::Inferred)),
+            "current, judged by times",
+        ),
+    ];
+    let parts: Vec<String> = counts
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!("{count} {what}"))
+        .collect();
     let noun = if reports.len() == 1 { "workload" } else { "workloads" };
-    let mut text = format!("{} {noun}: {}.\n", reports.len(), parts.join(", "));
+    let mut text = format!("{} {noun}: {}.\n", reports.len(), parts.join("; "));
     let place = namespace.map_or_else(|| "-A".to_owned(), |namespace| format!("-n {}", printable(namespace)));
     if drifted > blocked {
-        text += &format!("To restart what is drifted: kubectl reload sync {place}\n");
+        text += &format!("To restart what is on old configuration: kubectl reload sync {place}\n");
     }
-    if blocked > 0 {
-        text += &format!("{blocked} would not start again: bring back what is missing first.\n");
+    match blocked {
+        0 => {}
+        1 => text += "1 of them would not start again: bring back what is missing first.\n",
+        _ => text += &format!("{blocked} of them would not start again: bring back what is missing first.\n"),
     }
     text
 }

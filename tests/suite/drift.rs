@@ -259,7 +259,7 @@ async fn a_record_that_a_pod_brings_along_from_another_is_not_believed() -> Resu
 
         webhook.stop().await?;
         ns.deploy([uses("copy").annotation(RECORD, &record)]).await?;
-        assert_eq!(records(&ns, "copy").await?, [record.clone()]);
+        assert_eq!(records(&ns, "copy").await?, std::slice::from_ref(&record));
         let status = ns.status().await?;
         assert_eq!(status.verdict("deployment/shop")?, "Current recorded");
         ensure!(status.verdict("deployment/copy")?.ends_with("inferred"), "{status:?}");
