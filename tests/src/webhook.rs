@@ -191,7 +191,7 @@ impl Webhook {
     }
 
     async fn register(&self) -> Result<()> {
-        let manifest = registration(&self.options, self.port.number());
+        let manifest = registration(&self.options, self.port.number())?;
         self.registrations().patch(&self.options.registration, &applied(), &Patch::Apply(manifest)).await?;
         Ok(())
     }
@@ -228,34 +228,17 @@ fn applied() -> PatchParams {
     PatchParams::apply("reload-tests").force()
 }
 
-/// As the chart installs it, but for the address and the choice of namespaces. The `caBundle` is
-/// the webhook's own to set.
-fn registration(options: &WebhookOptions, port: u16) -> Value {
-    json!({
-        "apiVersion": "admissionregistration.k8s.io/v1",
-        "kind": "MutatingWebhookConfiguration",
-        "metadata": {"name": options.registration},
-        "webhooks": [{
-            "name": "record.kubectl-reload.dev",
-            "admissionReviewVersions": ["v1"],
-            "clientConfig": {"url": format!("https://127.0.0.1:{port}/mutate")},
-            "failurePolicy": "Ignore",
-            "matchPolicy": "Equivalent",
-            "reinvocationPolicy": "IfNeeded",
-            "sideEffects": "None",
-            "timeoutSeconds": 2,
-            "rules": [{
-                "apiGroups": [""],
-                "apiVersions": ["v1"],
-                "operations": ["CREATE"],
-                "resources": ["pods"],
-                "scope": "Namespaced",
-            }],
-            "namespaceSelector": {"matchExpressions": [{
-                "key": "kubernetes.io/metadata.name",
-                "operator": "In",
-                "values": options.namespaces,
-            }]},
-        }],
-    })
+/// As it is installed in a cluster, but for its name, its address and the choice of namespaces. The
+/// `caBundle` is the webhook's own to set.
+fn registration(options: &WebhookOptions, port: u16) -> Result<Value> {
+    let mut manifest: Value = serde_saphyr::from_str(include_str!("../../deploy/registration.yaml"))?;
+    manifest["metadata"]["name"] = json!(options.registration);
+    let webhook = &mut manifest["webhooks"][0];
+    webhook["clientConfig"] = json!({"url": format!("https://127.0.0.1:{port}/mutate")});
+    webhook["namespaceSelector"] = json!({"matchExpressions": [{
+        "key": "kubernetes.io/metadata.name",
+        "operator": "In",
+        "values": options.namespaces,
+    }]});
+    Ok(manifest)
 }

@@ -7,6 +7,7 @@ use kube::ResourceExt;
 use reload_tests::manifest::{config_map, secret};
 use reload_tests::webhook::RECORD;
 use reload_tests::{Cluster, Namespace, Source, Webhook, Workload, with_namespace};
+use serde_json::json;
 
 const VALUE: &str = "correct-horse-battery-staple";
 
@@ -51,6 +52,52 @@ async fn one_that_is_installed_and_not_started_records_nothing() -> Result<()> {
         webhook.uninstall().await
     })
     .await
+}
+
+#[tokio::test]
+async fn only_pods_that_use_a_source_reach_it() -> Result<()> {
+    let cluster = Cluster::shared().await?;
+    with_namespace(cluster, "conditions", async |ns| {
+        let webhook = ns.webhook().await?;
+        let source = Source::config_map("settings").optional();
+        let pod = "/spec/template/spec";
+        let projected = json!([{"name": "p", "projected": {"sources": [{"secret": {"name": "s", "optional": true}}]}}]);
+        let mounts = json!([{"name": "p", "mountPath": "/p"}]);
+        let init = json!([{"name": "i", "image": "none", "envFrom": [{"configMapRef": {"name": "settings", "optional": true}}]}]);
+        let users = [
+            Workload::deployment("env").env("C", source, "colour"),
+            Workload::deployment("env-from").env_from(source),
+            Workload::deployment("directory").directory("/d", source),
+            Workload::deployment("projected")
+                .with(pod, "volumes", projected)
+                .with("/spec/template/spec/containers/0", "volumeMounts", mounts),
+            Workload::deployment("init").with(pod, "initContainers", init),
+            Workload::deployment("extra").annotation("kubectl-reload.dev/extra", "configmap/settings"),
+            Workload::deployment("brings-a-record").annotation(RECORD, "forged"),
+        ];
+        let before = reviews(&webhook).await?;
+        ns.deploy(users).await?;
+        ensure!(reviews(&webhook).await? == before + 7, "{} to {}", before, reviews(&webhook).await?);
+        for name in ["env", "env-from", "directory", "projected", "init", "extra", "brings-a-record"] {
+            ensure!(recorded(&ns, name).await?, "{name} has no record");
+        }
+
+        let before = reviews(&webhook).await?;
+        let plain = Workload::deployment("plain").with("/spec/template/spec/containers/0", "env", json!([{"name": "A", "value": "b"}]));
+        let scratch = Workload::deployment("scratch").with(pod, "volumes", json!([{"name": "v", "emptyDir": {}}]));
+        ns.deploy([plain, scratch]).await?;
+        ensure!(!recorded(&ns, "plain").await? && !recorded(&ns, "scratch").await?, "a record of nothing");
+        assert_eq!(reviews(&webhook).await?, before, "they reached the webhook");
+        Ok(())
+    })
+    .await
+}
+
+/// How many reviews it has answered.
+async fn reviews(webhook: &Webhook) -> Result<u64> {
+    let metrics = webhook.get("/metrics").await?;
+    let counters = metrics.lines().filter(|line| line.starts_with("kubectl_reload_webhook_reviews_total{"));
+    Ok(counters.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum())
 }
 
 fn shop(name: &str) -> Workload {
