@@ -12,6 +12,7 @@ use reload_core::hash_key::HashKey;
 use reload_core::record::{By, Owner, ReadSource, Record, SourceRecord, UseRecord};
 use reload_core::reference::{Keys, Mode, Selection, references, selection};
 use reload_core::source::{Source, SourceId, SourceKind};
+use tokio::time::Instant;
 
 use crate::hash_key::Known;
 use crate::server_clock::ServerClock;
@@ -55,8 +56,10 @@ impl Recorder {
             return Err(Unrecordable::NothingToRecord);
         }
         let key = self.hash_key.borrow().clone();
+        // One deadline for all of the pod's sources, however many wait for their turn.
+        let deadline = Instant::now() + self.deadline;
         let sources: BTreeMap<SourceId, SourceRecord> = futures::stream::iter(uses)
-            .map(|(id, modes)| self.source(namespace, id, modes, key.as_deref()))
+            .map(|(id, modes)| self.source(namespace, id, modes, key.as_deref(), deadline))
             .buffer_unordered(PARALLEL)
             .collect()
             .await;
@@ -101,8 +104,9 @@ impl Recorder {
         id: SourceId,
         modes: BTreeMap<Mode, Keys>,
         key: Option<&HashKey>,
+        deadline: Instant,
     ) -> (SourceId, SourceRecord) {
-        let record = match self.sources.read(namespace, &id, self.deadline).await {
+        let record = match self.sources.read(namespace, &id, deadline).await {
             Err(why) => SourceRecord::Unread(why),
             Ok(None) => SourceRecord::Absent,
             Ok(Some(source)) => SourceRecord::Read(self.read(namespace, &id, source, modes, key)),

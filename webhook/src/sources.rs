@@ -1,13 +1,13 @@
 //! Reading sources: a live GET each, nothing kept.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::StatusCode;
 use http_body_util::{BodyExt, Limited};
 use kube::Client;
 use reload_core::record::Unread;
 use reload_core::source::{Source, SourceId};
+use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use crate::server_clock::ServerClock;
@@ -28,17 +28,17 @@ impl Sources {
         Self { client, clock }
     }
 
-    /// The source as it is now, `None` where it does not exist.
+    /// The source as it is now, `None` where it does not exist; at `deadline` it is given up.
     pub(crate) async fn read(
         &self,
         namespace: &str,
         source: &SourceId,
-        deadline: Duration,
+        deadline: Instant,
     ) -> Result<Option<Source>, Unread> {
         if !source.is_valid() {
             return Ok(None);
         }
-        match tokio::time::timeout(deadline, self.get(namespace, source)).await {
+        match tokio::time::timeout_at(deadline, self.get(namespace, source)).await {
             Ok(answer) => answer,
             Err(_) => Err(Unread::Timeout),
         }
