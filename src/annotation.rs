@@ -1,26 +1,19 @@
-//! The annotations that the project reads and writes.
+//! The annotations that the project reads and writes. [`crate::options`] says what they may hold.
 
-use crate::source::{InvalidSource, SourceId};
+/// What all their names begin with.
+pub const PREFIX: &str = "kubectl-reload.dev/";
 
 /// On a pod: its [record](crate::record::Record).
 pub const RECORD: &str = "kubectl-reload.dev/record";
 
-/// On a pod or pod template: sources that its processes read through the API, as
-/// `configmap/a,secret/b`.
+/// Leaves an object out.
+pub const IGNORE: &str = "kubectl-reload.dev/ignore";
+
+/// Leaves sources out.
+pub const EXCLUDE: &str = "kubectl-reload.dev/exclude";
+
+/// Adds sources that processes read through the API.
 pub const EXTRA: &str = "kubectl-reload.dev/extra";
 
-/// On a pod template: `reread` when its processes follow changes of mounted files by themselves.
+/// What processes do when mounted files change.
 pub const LIVE: &str = "kubectl-reload.dev/live";
-
-/// Sources that every cluster or mesh writes into every namespace, and that hold no configuration
-/// of the workload: the default of the ignore list.
-pub const IGNORED: [&str; 3] =
-    ["configmap/kube-root-ca.crt", "configmap/openshift-service-ca.crt", "configmap/istio-ca-root-cert"];
-
-/// Reads the value of [`EXTRA`]. Blanks around commas are allowed.
-///
-/// # Errors
-/// The first entry that names no source.
-pub fn parse_extra(value: &str) -> Result<Vec<SourceId>, InvalidSource> {
-    value.split(',').map(str::trim).filter(|entry| !entry.is_empty()).map(str::parse).collect()
-}

@@ -8,7 +8,8 @@
 use std::collections::BTreeMap;
 
 use hmac::Mac;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::content::Content;
@@ -19,13 +20,20 @@ use crate::source::{SourceId, SourceKind};
 /// 128 bits over the selected content of a source, as 32 hexadecimal digits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Digest(String);
+pub struct Digest(#[serde(deserialize_with = "digits::<32, _>")] String);
 
 /// 32 bits over one key and its value, as 8 hexadecimal digits: names the keys that changed, and
 /// decides nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Mark(String);
+pub struct Mark(#[serde(deserialize_with = "digits::<8, _>")] String);
+
+/// A text that is no digest must not count as one that differs from every other.
+fn digits<'de, const LENGTH: usize, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let fine = text.len() == LENGTH && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    if fine { Ok(text) } else { Err(D::Error::custom("not hexadecimal digits of the right number")) }
+}
 
 /// Computes digests and marks of one source: SHA-256 for a ConfigMap, HMAC-SHA-256 under the
 /// source's own key for a Secret.
@@ -136,5 +144,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     })
 }
 
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod tests;

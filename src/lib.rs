@@ -9,6 +9,7 @@ pub mod content;
 pub mod digest;
 pub mod hash_key;
 pub mod last_write;
+pub mod options;
 pub mod record;
 pub mod reference;
 pub mod source;

@@ -1,9 +1,4 @@
-//! The record: what a pod was about to start with, kept in its annotation [`RECORD`].
-//!
-//! Format 1 is compact JSON; [`wire`] states it field by field. It holds no value, and nothing that
-//! a value of a Secret can be guessed from.
-//!
-//! [`RECORD`]: crate::annotation::RECORD
+#![doc = include_str!("record/format.md")]
 
 mod trust;
 mod wire;
@@ -162,4 +157,8 @@ impl UseRecord {
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vectors;

@@ -111,7 +111,7 @@ pub struct Reference {
 /// Left out, because they configure the kubelet and not the process: `imagePullSecrets`, the
 /// credentials of storage drivers, service account tokens, the downward API. Ephemeral containers
 /// are left out as well: they come later than the record and are there for debugging.
-pub fn references(spec: &PodSpec, extra: &[SourceId]) -> Vec<Reference> {
+pub fn references(spec: &PodSpec, extra: &BTreeSet<SourceId>) -> Vec<Reference> {
     let mut found = Vec::new();
     for container in containers(spec) {
         env::of_container(container, &mut found);
@@ -150,5 +150,7 @@ pub fn selection<'a>(references: impl IntoIterator<Item = &'a Reference>) -> Sel
     selection
 }
 
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod tests;

@@ -36,6 +36,11 @@ impl SourceKind {
     }
 }
 
+/// Sources that every cluster or mesh writes into every namespace, and that hold no configuration
+/// of the workload: the default of the ignore list.
+pub const IGNORED: [&str; 3] =
+    ["configmap/kube-root-ca.crt", "configmap/openshift-service-ca.crt", "configmap/istio-ca-root-cert"];
+
 /// A source within the namespace of the pod that uses it: no reference crosses namespaces.
 ///
 /// Its text form is kubectl's `configmap/name`.

@@ -223,4 +223,6 @@ impl Finding {
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;

@@ -7,7 +7,9 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 use kube::Client;
+use reload_core::annotation::IGNORE;
 use reload_core::last_write::{LastWrite, ManagedFields};
+use reload_core::options::{InvalidOption, Options};
 use reload_core::record::PodIdentity;
 use reload_core::source::{Source, SourceId, SourceKind};
 use serde::Deserialize;
@@ -79,6 +81,14 @@ struct SourceMetadata {
     creation_timestamp: Timestamp,
     #[serde(default)]
     managed_fields: Vec<ManagedFields>,
+    #[serde(default)]
+    annotations: SourceAnnotations,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct SourceAnnotations {
+    #[serde(rename = "kubectl-reload.dev/ignore")]
+    ignore: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -190,6 +200,20 @@ impl Inventory {
     pub(crate) fn version(&self, namespace: &str, id: &SourceId) -> Option<(&str, &str)> {
         let source = self.sources.get(&(id.kind, namespace.to_owned(), id.name.clone()))?;
         Some((&source.uid, &source.resource_version))
+    }
+
+    /// Whether a source asks to be left out.
+    ///
+    /// # Errors
+    /// When it asks in a way that is not understood.
+    pub(crate) fn is_ignored(&self, namespace: &str, id: &SourceId) -> Result<bool, InvalidOption> {
+        let source = self.sources.get(&(id.kind, namespace.to_owned(), id.name.clone()));
+        let Some(value) = source.and_then(|source| source.annotations.ignore.as_ref()) else {
+            return Ok(false);
+        };
+        let object = format!("{id} in namespace {namespace}");
+        let options = Options::parse(&object, [(&IGNORE.to_owned(), value)])?;
+        Ok(options.ignore == Some(true))
     }
 
     /// A source as its metadata tells of it: `Ok(None)` where it does not exist.

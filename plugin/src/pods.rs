@@ -6,7 +6,7 @@ use futures::{StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Pod};
 use kube::Client;
-use reload_core::annotation::{EXTRA, LIVE, parse_extra};
+use reload_core::options::{InvalidOption, Live, Options};
 use reload_core::record::{PodIdentity, Record};
 use reload_core::reference::references;
 use reload_core::source::SourceId;
@@ -62,29 +62,29 @@ async fn get(client: &Client, namespace: &str, name: &str) -> Result<Option<Pod>
     }
 }
 
-/// A pod as verdicts look at it.
+/// A pod as verdicts look at it, and whether none is wanted.
+pub(crate) struct Extracted {
+    pub(crate) pod: verdict::Pod,
+    pub(crate) ignored: bool,
+}
+
+/// Takes from a pod what verdicts look at, by the options in its annotations.
+///
+/// # Errors
+/// An annotation that is not understood.
 pub(crate) fn extract(
     pod: &Pod,
     identity: PodIdentity,
     record: Result<Record, Unrecorded>,
-    ignore: &[SourceId],
-) -> verdict::Pod {
-    let annotation = |name| pod.metadata.annotations.as_ref().and_then(|annotations| annotations.get(name));
-    let extra = annotation(EXTRA).map(|value| parse_extra(value)).transpose().unwrap_or_else(|error| {
-        let PodIdentity { namespace, name, .. } = &identity;
-        tracing::warn!("annotation {EXTRA} of pod {name} in namespace {namespace} is passed over: {error}");
-        None
-    });
-    let mut found =
-        pod.spec.as_ref().map(|spec| references(spec, &extra.unwrap_or_default())).unwrap_or_default();
-    found.retain(|reference| !ignore.contains(&reference.source));
-    verdict::Pod {
-        identity,
-        references: found,
-        runs: runs(pod),
-        record,
-        rereads: annotation(LIVE).is_some_and(|value| value == "reread"),
-    }
+    mut ignore: impl FnMut(&SourceId) -> bool,
+) -> Result<Extracted, InvalidOption> {
+    let object = format!("pod/{} in namespace {}", identity.name, identity.namespace);
+    let options = Options::parse(&object, pod.metadata.annotations.iter().flatten())?;
+    let mut found = pod.spec.as_ref().map(|spec| references(spec, &options.extra)).unwrap_or_default();
+    found.retain(|reference| !options.exclude.contains(&reference.source) && !ignore(&reference.source));
+    let rereads = options.live == Some(Live::Reread);
+    let pod = verdict::Pod { identity, references: found, runs: runs(pod), record, rereads };
+    Ok(Extracted { pod, ignored: options.ignore == Some(true) })
 }
 
 fn runs(pod: &Pod) -> BTreeMap<String, Run> {

@@ -29,6 +29,9 @@ pub(crate) struct WorkloadReport {
     pub(crate) affected: usize,
     /// What makes the verdict, sources in order.
     pub(crate) causes: Vec<Cause>,
+    /// What kept a pod from being judged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) problem: Option<String>,
 }
 
 /// One source, and what is the matter with it.
@@ -97,6 +100,7 @@ fn report(workload: &WorkloadName, pods: &[&SurveyedPod]) -> WorkloadReport {
         pods: pods.len(),
         affected: pods.iter().filter(|pod| (pod.verdict, pod.certainty) == (verdict, certainty)).count(),
         causes: if verdict == Verdict::Current { Vec::new() } else { causes(findings) },
+        problem: pods.iter().find_map(|pod| pod.problem.as_ref()).map(ToString::to_string),
     }
 }
 

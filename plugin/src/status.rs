@@ -212,7 +212,7 @@ fn table(reports: &[&WorkloadReport], with_namespace: bool, now: Timestamp) -> S
                 let since = cause.since.map(|since| age(now.duration_since(since).as_secs()));
                 vec![cause.source.to_string(), what(cause), since.unwrap_or_default()]
             }
-            None => vec![String::new(); 3],
+            None => vec![String::new(), report.problem.clone().unwrap_or_default(), String::new()],
         };
         rows.push([first, cells(causes.next())].concat());
         rows.extend(causes.map(|cause| [blank.clone(), cells(Some(cause))].concat()));

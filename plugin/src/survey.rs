@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use clap::Args;
 use futures::StreamExt;
 use kube::Client;
-use reload_core::annotation::IGNORED;
 use reload_core::hash_key::HashKey;
+use reload_core::options::InvalidOption;
 use reload_core::record::{PodIdentity, Record, SourceRecord};
-use reload_core::source::{Source, SourceId, SourceKind};
+use reload_core::source::{IGNORED, Source, SourceId, SourceKind};
 use reload_core::verdict::{
     Certainty, Finding, Lag, Pod, SourceState, Unrecorded, Verdict, judge, unmoved, worst,
 };
@@ -56,6 +56,8 @@ pub(crate) struct SurveyedPod {
     pub(crate) certainty: Certainty,
     /// Every use that was looked at; none where the record alone settled it.
     pub(crate) findings: Vec<Finding>,
+    /// What kept it from being judged.
+    pub(crate) problem: Option<InvalidOption>,
 }
 
 /// A pod that metadata did not settle.
@@ -94,28 +96,40 @@ pub(crate) async fn survey(
                 verdict: Verdict::Current,
                 certainty: Certainty::Recorded,
                 findings: Vec::new(),
+                problem: None,
             }),
             record => candidates.push(Candidate { metadata, identity, record }),
         }
     }
     tracing::info!(settled = surveyed.len(), candidates = candidates.len(), "metadata compared");
 
-    let pods = extract(client, candidates, args).await?;
+    let (pods, others) = extract(client, inventory, candidates, args).await?;
+    surveyed.extend(others);
     let (states, hash_key) = read_sources(client, inventory, &pods, args).await;
     for (metadata, pod) in &pods {
         let none = BTreeMap::new();
         let sources = states.get(&metadata.namespace).unwrap_or(&none);
         let findings = judge(pod, sources, hash_key.as_ref(), args.lag());
         let (verdict, certainty) = worst(&findings);
-        surveyed.push(SurveyedPod {
-            workload: inventory.workload(metadata),
-            revision: metadata.revision().clone(),
-            verdict,
-            certainty,
-            findings,
-        });
+        surveyed.push(SurveyedPod { findings, ..unjudged(inventory, metadata, verdict, certainty) });
     }
     Ok(surveyed)
+}
+
+fn unjudged(
+    inventory: &Inventory,
+    metadata: &PodMetadata,
+    verdict: Verdict,
+    certainty: Certainty,
+) -> SurveyedPod {
+    SurveyedPod {
+        workload: inventory.workload(metadata),
+        revision: metadata.revision().clone(),
+        verdict,
+        certainty,
+        findings: Vec::new(),
+        problem: None,
+    }
 }
 
 fn record(pod: &PodMetadata, identity: &PodIdentity) -> Result<Record, Unrecorded> {
@@ -133,22 +147,43 @@ fn record(pod: &PodMetadata, identity: &PodIdentity) -> Result<Record, Unrecorde
     })
 }
 
+/// The candidates in full; and those that are left out, or whose options are not understood.
 async fn extract<'a>(
     client: &Client,
+    inventory: &Inventory,
     candidates: Vec<Candidate<'a>>,
     args: &JudgementArgs,
-) -> Result<Vec<(&'a PodMetadata, Pod)>, ApiError> {
+) -> Result<(Vec<(&'a PodMetadata, Pod)>, Vec<SurveyedPod>), ApiError> {
     let mut wanted: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for Candidate { metadata, .. } in &candidates {
         wanted.entry(&metadata.namespace).or_default().push(&metadata.name);
     }
     let fetched = pods::fetch(client, wanted).await?;
-    let extracted = candidates.into_iter().filter_map(|Candidate { metadata, identity, record }| {
-        // A pod that is gone meanwhile has no verdict; nor has another of the same name.
-        let pod = fetched.get(&(metadata.namespace.clone(), metadata.name.clone()))?;
-        Some((metadata, pods::extract(pod, identity, record, &args.ignore)))
-    });
-    Ok(extracted.collect())
+    let (mut pods, mut others) = (Vec::new(), Vec::new());
+    for Candidate { metadata, identity, record } in candidates {
+        let namespace = &metadata.namespace;
+        // A pod that is gone meanwhile has no verdict.
+        let Some(pod) = fetched.get(&(namespace.clone(), metadata.name.clone())) else { continue };
+        let mut unclear = None;
+        let ignored = |id: &SourceId| {
+            let asked = inventory.is_ignored(namespace, id).unwrap_or_else(|error| {
+                unclear = Some(error);
+                false
+            });
+            asked || args.ignore.contains(id)
+        };
+        match (pods::extract(pod, identity, record, ignored), unclear) {
+            (Err(problem), _) | (Ok(_), Some(problem)) => {
+                let unknown = unjudged(inventory, metadata, Verdict::Unknown, Certainty::Inferred);
+                others.push(SurveyedPod { problem: Some(problem), ..unknown });
+            }
+            (Ok(extracted), None) if extracted.ignored => {
+                others.push(unjudged(inventory, metadata, Verdict::Ignored, Certainty::Recorded));
+            }
+            (Ok(extracted), None) => pods.push((metadata, extracted.pod)),
+        }
+    }
+    Ok((pods, others))
 }
 
 /// The sources that these pods use, and the hash key if one is needed.

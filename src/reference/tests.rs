@@ -4,7 +4,7 @@ use super::*;
 
 fn found(spec: Value) -> Vec<Reference> {
     let spec: PodSpec = serde_json::from_value(spec).unwrap();
-    references(&spec, &[])
+    references(&spec, &BTreeSet::new())
 }
 
 /// `mode source keys [?]`, one line a reference, so that a table reads like the specification.
@@ -182,7 +182,7 @@ fn every_way_to_use_a_source_is_found() {
 #[test]
 fn extra_sources_are_read_by_every_container() {
     let spec = serde_json::from_value(json!({"containers": [{"name": "a"}, {"name": "b"}]})).unwrap();
-    let found = references(&spec, &[SourceId::config_map("m")]);
+    let found = references(&spec, &[SourceId::config_map("m")].into());
     assert_eq!(found.len(), 2);
     assert!(found.iter().all(|r| r.mode == Mode::Api && r.keys == Keys::all() && r.optional));
 }

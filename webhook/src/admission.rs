@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::Pod;
-use reload_core::annotation::{EXTRA, RECORD, parse_extra};
+use reload_core::annotation::RECORD;
 use reload_core::digest::Hasher;
 use reload_core::hash_key::HashKey;
+use reload_core::options::Options;
 use reload_core::record::{By, Owner, ReadSource, Record, SourceRecord, UseRecord};
 use reload_core::reference::{Keys, Mode, Selection, references, selection};
 use reload_core::source::{Source, SourceId, SourceKind};
@@ -88,12 +89,12 @@ impl Recorder {
     /// What the pod uses, without what is ignored.
     fn uses(&self, namespace: &str, pod: &Pod) -> Selection {
         let Some(spec) = &pod.spec else { return Selection::new() };
-        let extra = pod.metadata.annotations.as_ref().and_then(|annotations| annotations.get(EXTRA));
-        let extra = extra.map(|value| parse_extra(value)).transpose().unwrap_or_else(|error| {
-            tracing::warn!(%namespace, owner = ?owner(pod), %error, "{EXTRA} is passed over");
-            None
+        let annotations = pod.metadata.annotations.iter().flatten();
+        let options = Options::parse("the pod", annotations).unwrap_or_else(|error| {
+            tracing::warn!(%namespace, owner = ?owner(pod), %error, "recorded without its options");
+            Options::default()
         });
-        let mut uses = selection(&references(spec, &extra.unwrap_or_default()));
+        let mut uses = selection(&references(spec, &options.extra));
         uses.retain(|source, _| !self.ignore.contains(source));
         uses
     }

@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use reload_certs::Name;
-use reload_core::annotation::IGNORED;
-use reload_core::source::SourceId;
+use reload_core::source::{IGNORED, SourceId};
 
 use crate::log::{Format, Level};
 
