@@ -101,12 +101,15 @@ pub struct Reference {
     pub optional: bool,
     /// Keys without which the container does not start, used or not.
     pub needs: BTreeSet<String>,
+    /// Of an `envFrom` entry: what makes a variable's name of a key.
+    pub prefix: Option<String>,
     /// The container's name; unique among all containers of a pod.
     pub container: String,
 }
 
 /// All references of a pod or a pod template, container by container: environment, mounted
-/// volumes, and the sources of `extra`, which every container may read.
+/// volumes, and the sources of `extra`, which every container may read. `envFrom` entries keep
+/// their order, since a later one overrides the variables of an earlier one.
 ///
 /// Left out, because they configure the kubelet and not the process: `imagePullSecrets`, the
 /// credentials of storage drivers, service account tokens, the downward API. Ephemeral containers
@@ -122,6 +125,7 @@ pub fn references(spec: &PodSpec, extra: &BTreeSet<SourceId>) -> Vec<Reference> 
             keys: Keys::all(),
             optional: true,
             needs: BTreeSet::new(),
+            prefix: None,
             container: container.name.clone(),
         }));
     }

@@ -2,6 +2,7 @@
 
 mod infer;
 mod ladder;
+mod overridden;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -49,6 +50,8 @@ pub enum Reason {
     Touched,
     /// It differs, and every container that uses it started after the last write.
     StartedSince,
+    /// It differs in keys that a later `envFrom` entry overrides.
+    Overridden,
     /// An optional source that was absent is absent still, or has none of the keys in use.
     StillAbsent,
     /// Mounted files changed, and the process follows them by itself.
@@ -195,6 +198,7 @@ impl fmt::Display for Reason {
             Self::Unmoved => "not written since",
             Self::Touched => "written since, with the same content",
             Self::StartedSince => "started since the last write",
+            Self::Overridden => "changed in keys that are overridden",
             Self::StillAbsent => "absent, and optional",
             Self::Reread => "files updated, and the process reads them again",
             Self::Changed => "changed",

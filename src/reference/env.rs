@@ -14,14 +14,15 @@ use crate::source::SourceId;
 
 pub(super) fn of_container(container: &Container, found: &mut Vec<Reference>) {
     let env = container.env.as_deref().unwrap_or_default();
-    let mut push = |source, keys, key: Option<&String>, optional: Option<bool>| {
+    let mut push = |source, keys, needs: Option<&String>, prefix: Option<&str>, optional: Option<bool>| {
         let optional = optional.unwrap_or(false);
         found.push(Reference {
             source,
             mode: Mode::Env,
             keys,
             optional,
-            needs: key.filter(|_| !optional).cloned().into_iter().collect(),
+            needs: needs.filter(|_| !optional).cloned().into_iter().collect(),
+            prefix: prefix.map(str::to_owned),
             container: container.name.clone(),
         });
     };
@@ -29,10 +30,10 @@ pub(super) fn of_container(container: &Container, found: &mut Vec<Reference>) {
         let prefix = from.prefix.as_deref().unwrap_or_default();
         let keys = || Keys::All { except: overridden_keys(prefix, env) };
         if let Some(map) = &from.config_map_ref {
-            push(SourceId::config_map(&map.name), keys(), None, map.optional);
+            push(SourceId::config_map(&map.name), keys(), None, Some(prefix), map.optional);
         }
         if let Some(secret) = &from.secret_ref {
-            push(SourceId::secret(&secret.name), keys(), None, secret.optional);
+            push(SourceId::secret(&secret.name), keys(), None, Some(prefix), secret.optional);
         }
     }
     for (position, entry) in env.iter().enumerate() {
@@ -44,10 +45,10 @@ pub(super) fn of_container(container: &Container, found: &mut Vec<Reference>) {
             false => Keys::one(key),
         };
         if let Some(map) = &from.config_map_key_ref {
-            push(SourceId::config_map(&map.name), keys(&map.key), Some(&map.key), map.optional);
+            push(SourceId::config_map(&map.name), keys(&map.key), Some(&map.key), None, map.optional);
         }
         if let Some(secret) = &from.secret_key_ref {
-            push(SourceId::secret(&secret.name), keys(&secret.key), Some(&secret.key), secret.optional);
+            push(SourceId::secret(&secret.name), keys(&secret.key), Some(&secret.key), None, secret.optional);
         }
     }
 }

@@ -27,6 +27,7 @@ pub(super) fn of_container(spec: &PodSpec, container: &Container, found: &mut Ve
                 keys,
                 optional: part.optional,
                 needs: needs.iter().map(|item| item.key.clone()).collect(),
+                prefix: None,
                 container: container.name.clone(),
             });
         }

@@ -32,7 +32,7 @@ pub fn judge(
     for (source, modes) in selection(&pod.references) {
         for mode in modes.into_keys() {
             let references = pod.references.iter().filter(|r| r.source == source && r.mode == mode).collect();
-            let used = Use { pod, source: &source, mode, references, hash_key, lag: lag.of(mode) };
+            let used = Use { pod, sources, source: &source, mode, references, hash_key, lag: lag.of(mode) };
             findings.push(used.finding(sources.get(&source)));
         }
     }
@@ -41,7 +41,8 @@ pub fn judge(
 
 /// One use under judgement: all references of a pod to one source in one mode.
 pub(super) struct Use<'a> {
-    pod: &'a Pod,
+    pub(super) pod: &'a Pod,
+    pub(super) sources: &'a BTreeMap<SourceId, SourceState>,
     source: &'a SourceId,
     pub(super) mode: Mode,
     pub(super) references: Vec<&'a Reference>,
@@ -120,6 +121,9 @@ impl<'a> Use<'a> {
             let changes = Changes { removed: missing, ..changes };
             return self.recorded(Verdict::Drifted, Reason::Missing).with(changes).since(now);
         }
+        let Some(changes) = self.without_overridden(changes) else {
+            return self.recorded(Verdict::Current, Reason::Overridden).since(now);
+        };
         let named: BTreeSet<&str> = changes.keys().map(String::as_str).collect();
         let concerned = |r: &&&Reference| named.is_empty() || named.iter().any(|key| r.keys.contains(key));
         let keys = match (named.is_empty(), &used.keys) {

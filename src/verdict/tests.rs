@@ -129,6 +129,7 @@ impl Case {
                 mode: self.mode,
                 keys: self.keys.clone(),
                 optional: self.optional,
+                prefix: None,
                 needs: self.needs.iter().map(|key| (*key).to_owned()).collect(),
                 container: "c".to_owned(),
             }],
@@ -553,4 +554,73 @@ fn a_record_without_moved_sources_settles_a_pod_at_once() {
     assert!(!unmoved(&record(vec![("m", read("1")), ("n", read("1"))]), now));
     assert!(!unmoved(&record(vec![("m", SourceRecord::Absent)]), now));
     assert!(!unmoved(&record(vec![("m", SourceRecord::Unread(Unread::Error))]), now));
+}
+
+#[test]
+fn a_key_that_a_later_env_from_overrides_is_no_use() {
+    let (early, late) = (SourceId::config_map("early"), SourceId::config_map("late"));
+    let map =
+        |data: Data| Content::config_map(data.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())), []);
+    let hasher = Hasher::new(&early, "x", None).unwrap();
+    let read = |data: Data| {
+        let uses = [(Mode::Env, UseRecord::of(&map(data), &hasher, Mode::Env, &Keys::all()))].into();
+        let (uid, resource_version) = ("u".to_owned(), "1".to_owned());
+        SourceRecord::Read(ReadSource { uid, resource_version, immutable: false, uses })
+    };
+    let reference = |source: &SourceId, prefix: &str| Reference {
+        source: source.clone(),
+        mode: Mode::Env,
+        keys: Keys::all(),
+        optional: false,
+        needs: BTreeSet::new(),
+        prefix: Some(prefix.to_owned()),
+        container: "c".to_owned(),
+    };
+    let judged = |prefixes: [&str; 2], version_of_late: &str, keys_of_late: &[&str]| {
+        let state = |version: &str, data: Data, keys: &[&str]| {
+            SourceState::Present(Source {
+                uid: "u".to_owned(),
+                resource_version: version.to_owned(),
+                created_at: at(-100),
+                immutable: false,
+                last_write: Some(LastWrite {
+                    at: at(50),
+                    manager: "kubectl".to_owned(),
+                    keys: keys.iter().map(|key| (*key).to_owned()).collect(),
+                }),
+                content: Some(map(data)),
+            })
+        };
+        let pod = Pod {
+            identity: PodIdentity {
+                namespace: "x".to_owned(),
+                name: "p".to_owned(),
+                generate_name: None,
+                controller: Some("o".to_owned()),
+                created_at: at(0),
+            },
+            references: vec![reference(&early, prefixes[0]), reference(&late, prefixes[1])],
+            runs: [("c".to_owned(), Run { started_at: Some(at(2)), restarts: 0 })].into(),
+            record: Ok(Record {
+                at: at(0),
+                by: By::Admission,
+                namespace: "x".to_owned(),
+                owner: Owner::Controller("o".to_owned()),
+                hash_key: None,
+                sources: [(early.clone(), read(A)), (late.clone(), read(A))].into(),
+            }),
+            rereads: false,
+        };
+        let states = [
+            (early.clone(), state("2", B, &["k", "l"])),
+            (late.clone(), state(version_of_late, A, keys_of_late)),
+        ];
+        let findings = judge(&pod, &states.into(), None, Lag::default());
+        findings.into_iter().find(|finding| finding.source == early).unwrap().reason
+    };
+    assert_eq!(judged(["", ""], "1", &["k", "l"]), Reason::Overridden);
+    assert_eq!(judged(["P_", "P_"], "1", &["k", "l"]), Reason::Overridden);
+    assert_eq!(judged(["P_", ""], "1", &["k", "l"]), Reason::Changed, "another variable");
+    assert_eq!(judged(["", ""], "2", &["k", "l"]), Reason::Changed, "the later one moved");
+    assert_eq!(judged(["", ""], "1", &["l"]), Reason::Changed, "the later one lacks the key");
 }
