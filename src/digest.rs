@@ -5,11 +5,12 @@
 //! two different contents share an encoding, an absent key differs from an empty one, and metadata
 //! never counts.
 
+mod hex;
+
 use std::collections::BTreeMap;
 
 use hmac::Mac;
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::content::Content;
@@ -17,23 +18,18 @@ use crate::hash_key::{HashKey, SourceKey};
 use crate::reference::{Keys, Mode};
 use crate::source::{SourceId, SourceKind};
 
-/// 128 bits over the selected content of a source, as 32 hexadecimal digits.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Digest(#[serde(deserialize_with = "digits::<32, _>")] String);
+pub(crate) use hex::Hex;
 
-/// 32 bits over one key and its value, as 8 hexadecimal digits: names the keys that changed, and
-/// decides nothing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// 128 bits over the selected content of a source; as text, 32 hexadecimal digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Mark(#[serde(deserialize_with = "digits::<8, _>")] String);
+pub struct Digest(Hex<16>);
 
-/// A text that is no digest must not count as one that differs from every other.
-fn digits<'de, const LENGTH: usize, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    let fine = text.len() == LENGTH && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    if fine { Ok(text) } else { Err(D::Error::custom("not hexadecimal digits of the right number")) }
-}
+/// 32 bits over one key and its value; as text, 8 hexadecimal digits. It names the keys that
+/// changed, and decides nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Mark(Hex<4>);
 
 /// Computes digests and marks of one source: SHA-256 for a ConfigMap, HMAC-SHA-256 under the
 /// source's own key for a Secret.
@@ -65,7 +61,7 @@ impl Hasher {
                 encoding.optional(*value);
             }
         });
-        Digest(hex(&hash[..16]))
+        Digest(Hex::first_of(&hash))
     }
 
     /// The marks of the same keys; `None` where a key is absent.
@@ -75,7 +71,7 @@ impl Hasher {
                 encoding.bytes(key.as_bytes());
                 encoding.bytes(value);
             });
-            Mark(hex(&hash[..4]))
+            Mark(Hex::first_of(&hash))
         };
         let selected = content.select(mode, keys).into_iter();
         selected.map(|(key, value)| (key.to_owned(), value.map(|value| mark(key, value)))).collect()
@@ -133,15 +129,6 @@ impl<Sink: FnMut(&[u8])> Encoding<Sink> {
             }
         }
     }
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

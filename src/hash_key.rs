@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use crate::digest::{Encoding, hex};
+use crate::digest::{Encoding, Hex};
 use crate::reference::Mode;
 use crate::source::{Source, SourceKind};
 
@@ -44,6 +44,11 @@ impl HashKey {
         bytes.try_into().map(Self).map_err(|_| WrongLength(bytes.len()))
     }
 
+    /// Its bytes, to be stored and never shown.
+    pub fn as_bytes(&self) -> &[u8; Self::LENGTH] {
+        &self.0
+    }
+
     /// The key that the installation's Secret holds; `None` where there is none of the right length.
     pub fn from_secret(secret: &Source) -> Option<Self> {
         let bytes = secret.content.as_ref()?.get(Mode::Directory, Self::SECRET_KEY)?;
@@ -54,7 +59,7 @@ impl HashKey {
     pub fn id(&self) -> HashKeyId {
         let mut mac = keyed(&self.0);
         mac.update(b"kubectl-reload.dev/1/hash-key-id");
-        HashKeyId(hex(&mac.finalize().into_bytes()[..4]))
+        HashKeyId(Hex::<4>::first_of(&mac.finalize().into_bytes().into()).to_string())
     }
 
     /// The key of one source, so that equal values in two places look different.
@@ -111,7 +116,25 @@ mod tests {
         let other = HashKey::from_bytes(&[8; 32]).unwrap();
         assert_eq!(key.id(), key.id());
         assert_ne!(key.id(), other.id());
+        assert_eq!(key.id().to_string().len(), 8);
         assert!(!key.id().to_string().contains("0707"));
+    }
+
+    #[test]
+    fn the_installations_secret_holds_it() {
+        let secret = |key: &str, value: Vec<u8>| {
+            let metadata = serde_json::json!({
+                "uid": "u", "resourceVersion": "1", "creationTimestamp": "2026-01-01T00:00:00Z",
+            });
+            let secret = serde_json::json!({
+                "metadata": metadata, "data": { key: k8s_openapi::ByteString(value) },
+            });
+            Source::parse(SourceKind::Secret, secret.to_string().as_bytes()).unwrap()
+        };
+        let key = HashKey::from_secret(&secret("key", vec![7; 32])).map(|key| key.id());
+        assert_eq!(key, Some(HashKey::from_bytes(&[7; 32]).unwrap().id()));
+        assert!(HashKey::from_secret(&secret("other", vec![7; 32])).is_none());
+        assert!(HashKey::from_secret(&secret("key", vec![7; 31])).is_none());
     }
 
     #[test]

@@ -157,7 +157,7 @@ impl UseRecord {
 }
 
 #[cfg(test)]
-mod properties;
+pub(crate) mod properties;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

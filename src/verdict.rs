@@ -50,6 +50,8 @@ pub enum Reason {
     Touched,
     /// It differs, and every container that uses it started after the last write.
     StartedSince,
+    /// A required source is absent, and no container that uses it has started.
+    Awaited,
     /// It differs in keys that a later `envFrom` entry overrides.
     Overridden,
     /// An optional source that was absent is absent still, or has none of the keys in use.
@@ -198,6 +200,7 @@ impl fmt::Display for Reason {
             Self::Unmoved => "not written since",
             Self::Touched => "written since, with the same content",
             Self::StartedSince => "started since the last write",
+            Self::Awaited => "the container waits for it",
             Self::Overridden => "changed in keys that are overridden",
             Self::StillAbsent => "absent, and optional",
             Self::Reread => "files updated, and the process reads them again",

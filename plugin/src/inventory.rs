@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 
 use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Pod;
 use kube::Client;
 use reload_core::annotation::IGNORE;
 use reload_core::last_write::{LastWrite, ManagedFields};
@@ -27,6 +28,8 @@ pub(crate) struct Inventory {
     /// Why sources of a kind are not in it.
     unlisted: HashMap<SourceKind, String>,
     replica_sets: HashMap<Uid, ReplicaSetMetadata>,
+    /// Why ReplicaSets are not in it, without which no Deployment is known.
+    pub(crate) without_replica_sets: Option<ApiError>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -40,6 +43,7 @@ struct Item<M> {
 pub(crate) struct PodMetadata {
     pub(crate) namespace: String,
     pub(crate) name: String,
+    uid: Uid,
     generate_name: Option<String>,
     creation_timestamp: Timestamp,
     deletion_timestamp: Option<Timestamp>,
@@ -55,6 +59,8 @@ pub(crate) struct PodMetadata {
 struct PodAnnotations {
     #[serde(rename = "kubectl-reload.dev/record")]
     record: Option<String>,
+    #[serde(rename = "kubectl-reload.dev/ignore")]
+    ignore: Option<String>,
 }
 
 /// The labels by which controllers tell their revisions apart.
@@ -121,6 +127,21 @@ impl PodMetadata {
         }
     }
 
+    /// Whether `pod` is this very pod, and not another of its name.
+    pub(crate) fn is_same(&self, pod: &Pod) -> bool {
+        pod.metadata.uid.as_ref() == Some(&self.uid)
+    }
+
+    /// Whether it asks to be left out.
+    pub(crate) fn is_ignored(&self) -> bool {
+        self.annotations.ignore.as_deref() == Some("true")
+    }
+
+    /// `metadata.creationTimestamp`.
+    pub(crate) fn created_at(&self) -> Timestamp {
+        self.creation_timestamp
+    }
+
     /// Its record, as it stands on it.
     pub(crate) fn record(&self) -> Option<&str> {
         self.annotations.record.as_deref()
@@ -157,6 +178,7 @@ impl Inventory {
             sources: HashMap::new(),
             unlisted: HashMap::new(),
             replica_sets: HashMap::new(),
+            without_replica_sets: None,
         };
         inventory.pods.retain(|pod| pod.deletion_timestamp.is_none());
         inventory.add_sources(SourceKind::ConfigMap, config_maps)?;
@@ -167,7 +189,8 @@ impl Inventory {
                 inventory.replica_sets = sets.collect();
             }
             Err(error) if error.is_forbidden() => {
-                tracing::warn!("Deployments are shown as ReplicaSets: {error}")
+                tracing::warn!("Deployments are shown as ReplicaSets: {error}");
+                inventory.without_replica_sets = Some(error);
             }
             Err(error) => return Err(error),
         }

@@ -62,6 +62,12 @@ async fn get(client: &Client, namespace: &str, name: &str) -> Result<Option<Pod>
     }
 }
 
+/// Whether a pod runs, or is about to.
+pub(crate) fn is_live(pod: &Pod) -> bool {
+    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+    pod.metadata.deletion_timestamp.is_none() && !matches!(phase, Some("Succeeded" | "Failed"))
+}
+
 /// A pod as verdicts look at it, and whether none is wanted.
 pub(crate) struct Extracted {
     pub(crate) pod: verdict::Pod,

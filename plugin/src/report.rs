@@ -18,6 +18,7 @@ use crate::workload::{Kind, WorkloadName};
 
 /// A workload, its verdict, and why.
 #[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct WorkloadReport {
     #[serde(skip)]
     pub(crate) workload: WorkloadName,
@@ -29,13 +30,14 @@ pub(crate) struct WorkloadReport {
     pub(crate) affected: usize,
     /// What makes the verdict, sources in order.
     pub(crate) causes: Vec<Cause>,
-    /// What kept a pod from being judged.
+    /// What kept a pod from being judged, or its rollout from going on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) problem: Option<String>,
 }
 
 /// One source, and what is the matter with it.
 #[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct Cause {
     #[serde(serialize_with = "as_text")]
     pub(crate) source: SourceId,
@@ -91,7 +93,10 @@ fn report(workload: &WorkloadName, pods: &[&SurveyedPod]) -> WorkloadReport {
             (*verdict, (*verdict == Verdict::Drifted) == (*certainty == Certainty::Recorded))
         })
         .unwrap_or((Verdict::Current, Certainty::Recorded));
-    let speaks = |finding: &&Finding| (finding.verdict, finding.certainty) == (verdict, certainty);
+    // What a restart would fail for is told whatever else there is.
+    let speaks = |finding: &&Finding| {
+        (finding.verdict, finding.certainty) == (verdict, certainty) || finding.would_not_start()
+    };
     let findings = pods.iter().flat_map(|pod| &pod.findings).filter(speaks);
     WorkloadReport {
         workload: workload.clone(),
@@ -138,6 +143,7 @@ pub(crate) async fn find_rolling(
     inventory: &Inventory,
     pods: &[SurveyedPod],
     reports: &mut [WorkloadReport],
+    now: Timestamp,
 ) {
     let rollable = |kind: &Kind| matches!(kind, Kind::Deployment | Kind::StatefulSet | Kind::DaemonSet);
     let drifted = reports
@@ -147,13 +153,20 @@ pub(crate) async fn find_rolling(
         .for_each_concurrent(PARALLEL, async |report| {
             // Whoever may not read the workload is told that it drifted, which is true.
             let Ok(rollable) = Rollable::get(client, &report.workload).await else { return };
-            if !matches!(rollable.progress(), Progress::Underway { .. }) || rollable.held().is_some() {
+            if rollable.held().is_some() {
                 return;
             }
-            let of_workload = pods.iter().filter(|pod| pod.workload == report.workload);
-            let mut drifted = of_workload.filter(|pod| pod.verdict == Verdict::Drifted);
-            if drifted.all(|pod| rollable.is_newest(&pod.revision, inventory) == Some(false)) {
-                report.verdict = Verdict::Rolling;
+            let of_workload = || pods.iter().filter(|pod| pod.workload == report.workload);
+            let is_newest = |pod: &SurveyedPod| rollable.is_newest(&pod.revision, inventory);
+            let mut drifted = of_workload().filter(|pod| pod.verdict == Verdict::Drifted);
+            if !drifted.all(|pod| is_newest(pod) == Some(false)) {
+                return;
+            }
+            let newest = of_workload().filter(|pod| is_newest(pod) == Some(true));
+            match rollable.progress_at(now, newest.map(|pod| pod.created_at).max()) {
+                Progress::Complete => {}
+                Progress::Underway { .. } => report.verdict = Verdict::Rolling,
+                Progress::Stuck(why) => report.problem = Some(why),
             }
         })
         .await;

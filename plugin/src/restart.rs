@@ -16,11 +16,21 @@ use crate::workload::{Kind, WorkloadName};
 /// `kubectl`, which would roll every workload twice.
 const MANAGER: &str = "reload-sync";
 
+/// The annotation that `kubectl rollout restart` sets.
+pub(crate) const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
+
+/// The time as that annotation holds it, in whole seconds.
+pub(crate) fn at(now: Timestamp) -> String {
+    Timestamp::from_second(now.as_second()).unwrap_or(now).to_string()
+}
+
 /// How a restart went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Restarted {
     /// The template is changed.
     Yes,
+    /// It was restarted in this very second before, and the patch changed nothing.
+    Unchanged,
     /// Somebody else changed the workload meanwhile: judge it again.
     Conflict,
 }
@@ -37,11 +47,10 @@ pub(crate) async fn restart(
     now: Timestamp,
     dry_run: bool,
 ) -> Result<Restarted, ApiError> {
-    let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
     let patch = json!({
         "metadata": {"resourceVersion": seen.resource_version()},
         "spec": {"template": {"metadata": {"annotations": {
-            "kubectl.kubernetes.io/restartedAt": now.to_string(),
+            RESTARTED_AT: at(now),
         }}}},
     });
     let params = PatchParams { dry_run, field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
@@ -56,6 +65,7 @@ pub(crate) async fn restart(
     };
     let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), &workload.namespace, &of_kind);
     match api.patch(&workload.name, &params, &Patch::Merge(&patch)).await {
+        Ok(object) if object.metadata.generation == seen.generation() => Ok(Restarted::Unchanged),
         Ok(_) => Ok(Restarted::Yes),
         Err(kube::Error::Api(status)) if status.code == 409 => Ok(Restarted::Conflict),
         Err(error) => Err(ApiError::of(error, "patch", &resource(workload))),

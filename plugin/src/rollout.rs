@@ -3,12 +3,21 @@
 
 use std::fmt;
 
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
 use kube::{Api, Client};
 
 use crate::api::{ApiError, Resource};
 use crate::inventory::{Inventory, Revision};
+use crate::restart::RESTARTED_AT;
+use crate::table::age;
 use crate::workload::{Kind, WorkloadName};
+
+/// How long a rollout may go without a new pod: the default of a Deployment's
+/// `progressDeadlineSeconds`.
+const DEADLINE: SignedDuration = SignedDuration::from_mins(10);
+
+const STUCK: &str = "rollout stuck: it made no progress within its deadline: mend its new pods";
 
 /// A workload that can be rolled.
 pub(crate) enum Rollable {
@@ -76,6 +85,21 @@ impl Rollable {
         self.metadata().resource_version.as_deref()
     }
 
+    pub(crate) fn generation(&self) -> Option<i64> {
+        self.metadata().generation
+    }
+
+    /// When it was last restarted, as the annotation on its template says.
+    pub(crate) fn restarted_at(&self) -> Option<&str> {
+        let template = match self {
+            Self::Deployment(object) => &object.spec.template,
+            Self::StatefulSet(object) => &object.spec.template,
+            Self::DaemonSet(object) => &object.spec.template,
+        };
+        let annotations = template.metadata.as_ref()?.annotations.as_ref()?;
+        annotations.get(RESTARTED_AT).map(String::as_str)
+    }
+
     fn metadata(&self) -> &kube::api::ObjectMeta {
         match self {
             Self::Deployment(object) => &object.metadata,
@@ -121,6 +145,20 @@ impl Rollable {
             Self::DaemonSet(object) => object.status.as_ref().and_then(|status| status.observed_generation),
         };
         observed >= self.metadata().generation
+    }
+
+    /// How far its rollout is, where only a Deployment knows that it is stuck: a StatefulSet or
+    /// DaemonSet whose last new pod was made long ago goes no further by itself.
+    pub(crate) fn progress_at(&self, now: Timestamp, last_new_pod: Option<Timestamp>) -> Progress {
+        match (self.progress(), last_new_pod) {
+            (Progress::Underway { done, wanted }, Some(made)) if now.duration_since(made) > DEADLINE => {
+                Progress::Stuck(format!(
+                    "rollout stuck: its newest pod was made {} ago, and {done} of {wanted} are healthy: mend its new pods",
+                    age(now.duration_since(made).as_secs())
+                ))
+            }
+            (progress, _) => progress,
+        }
     }
 
     /// How far its rollout is.
@@ -180,7 +218,7 @@ fn of_deployment(object: &Deployment) -> Counts {
         .find(|condition| condition.type_.as_deref() == Some("Progressing"));
     let stuck = progressing
         .filter(|condition| condition.reason.as_deref() == Some("ProgressDeadlineExceeded"))
-        .map(|_| "rollout stuck: it made no progress within its deadline".to_owned());
+        .map(|_| STUCK.to_owned());
     let done = if old > 0 { available.min(wanted - 1) } else { available };
     (done, wanted, stuck)
 }
@@ -255,7 +293,7 @@ mod tests {
             (
                 "stuck",
                 json!({"observedGeneration": 2, "replicas": 4, "updatedReplicas": 1, "conditions": stuck}),
-                Progress::Stuck("rollout stuck: it made no progress within its deadline".to_owned()),
+                Progress::Stuck(STUCK.to_owned()),
             ),
         ];
         for (name, status, expected) in cases {

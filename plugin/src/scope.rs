@@ -12,7 +12,7 @@ pub(crate) struct ScopeArgs {
     pub(crate) targets: Vec<String>,
 
     /// Namespace to look at [default: the context's].
-    #[arg(short, long)]
+    #[arg(short, long, value_parser = parse_namespace)]
     pub(crate) namespace: Option<String>,
 
     /// Look at all namespaces.
@@ -22,6 +22,18 @@ pub(crate) struct ScopeArgs {
     /// Only pods with these labels, as in kubectl get.
     #[arg(short = 'l', long, value_name = "SELECTOR", conflicts_with = "targets")]
     pub(crate) selector: Option<String>,
+}
+
+/// The name of a namespace; an empty one counts as not given, as in kubectl, so that an unset variable
+/// of a script never means all namespaces.
+pub(crate) fn parse_namespace(text: &str) -> Result<String, String> {
+    let edge = |c: Option<char>| c.is_none_or(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+    let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if text.len() <= 63 && edge(text.chars().next()) && edge(text.chars().last()) && text.chars().all(inner) {
+        Ok(text.to_owned())
+    } else {
+        Err("no namespace has such a name: see kubectl get namespaces".to_owned())
+    }
 }
 
 /// A text that names no workload.
@@ -36,6 +48,12 @@ pub(crate) enum TargetError {
 }
 
 impl ScopeArgs {
+    /// The one namespace to look at, or `None` for all; `default` is the context's.
+    pub(crate) fn place(&self, default: String) -> Option<String> {
+        let given = self.namespace.clone().filter(|namespace| !namespace.is_empty());
+        (!self.all_namespaces).then(|| given.unwrap_or(default))
+    }
+
     /// The workloads that are named: `TYPE/NAME...` or `TYPE NAME...`; a kind alone is all of it.
     pub(crate) fn targets(&self) -> Result<Vec<Target>, TargetError> {
         match self.targets.as_slice() {
@@ -106,6 +124,22 @@ mod tests {
         ];
         for (arguments, expected) in cases {
             assert_eq!(targets(arguments), Ok(expected), "{arguments:?}");
+        }
+    }
+
+    #[test]
+    fn an_empty_namespace_is_that_of_the_context_and_a_wrong_one_is_refused() {
+        let scope = |namespace: Option<&str>, all_namespaces| {
+            let namespace = namespace.map(str::to_owned);
+            ScopeArgs { namespace, all_namespaces, ..ScopeArgs::default() }.place("default".to_owned())
+        };
+        assert_eq!(scope(None, false).as_deref(), Some("default"));
+        assert_eq!(scope(Some(""), false).as_deref(), Some("default"));
+        assert_eq!(scope(Some("shop"), false).as_deref(), Some("shop"));
+        assert_eq!(scope(None, true), None);
+        assert_eq!(parse_namespace(""), Ok(String::new()));
+        for name in ["../x", "A", "-a", "a.b", "a?b", &"a".repeat(64)] {
+            assert!(parse_namespace(name).is_err(), "{name}");
         }
     }
 

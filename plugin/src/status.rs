@@ -15,7 +15,7 @@ use crate::report::{Cause, WorkloadReport, find_rolling, roll_up};
 use crate::rollout;
 use crate::scope::{ScopeArgs, Target};
 use crate::survey::{JudgementArgs, survey};
-use crate::table::{age, printable, render};
+use crate::table::{age, emit, printable, render};
 use crate::workload::{Kind, WorkloadName};
 
 /// Shows which workloads run on old configuration, and which keys changed.
@@ -80,23 +80,15 @@ pub(crate) async fn run(args: StatusArgs) -> anyhow::Result<ExitCode> {
     let selector = args.scope.selector.as_deref();
     let reports = find(&client, namespace.as_deref(), selector, &targets, &args.judgement).await?;
     match args.output {
-        Output::Table => print!("{}", text(&reports, namespace.as_deref(), args.all, Timestamp::now())),
-        Output::Json => println!("{}", serde_json::to_string_pretty(&Document::of(&reports))?),
+        Output::Table => emit(&text(&reports, namespace.as_deref(), args.all, Timestamp::now()))?,
+        Output::Json => emit(&(serde_json::to_string_pretty(&Document::of(&reports))? + "\n"))?,
         Output::Name => {
-            for report in reports.iter().filter(|report| needs_attention(report)) {
-                println!("{}", report.workload);
-            }
+            let names = reports.iter().filter(|report| needs_attention(report));
+            emit(&names.map(|report| printable(&report.workload.to_string()) + "\n").collect::<String>())?;
         }
     }
     let drifted = reports.iter().any(WorkloadReport::is_drifted);
     Ok(if args.exit_code && drifted { ExitCode::from(1) } else { ExitCode::SUCCESS })
-}
-
-impl ScopeArgs {
-    /// The one namespace to look at, or `None` for all; `default` is the context's.
-    pub(crate) fn place(&self, default: String) -> Option<String> {
-        (!self.all_namespaces).then(|| self.namespace.clone().unwrap_or(default))
-    }
 }
 
 /// Fetches and judges what a command is about.
@@ -110,12 +102,17 @@ pub(crate) async fn find(
     targets: &[Target],
     judgement: &JudgementArgs,
 ) -> Result<Vec<WorkloadReport>, StatusError> {
-    let inventory = Inventory::fetch(client, namespace, selector).await?;
+    let mut inventory = Inventory::fetch(client, namespace, selector).await?;
+    if targets.iter().any(|target| target.kind == Kind::Deployment) {
+        if let Some(error) = inventory.without_replica_sets.take() {
+            return Err(error.into());
+        }
+    }
     let wanted =
         |workload: &WorkloadName| targets.is_empty() || targets.iter().any(|target| target.matches(workload));
     let pods = survey(client, &inventory, judgement, wanted).await?;
     let mut reports = roll_up(&pods);
-    find_rolling(client, &inventory, &pods, &mut reports).await;
+    find_rolling(client, &inventory, &pods, &mut reports, Timestamp::now()).await;
     if let Some(namespace) = namespace {
         if reports.is_empty() {
             check_namespace(client, namespace).await?;
@@ -212,10 +209,13 @@ fn table(reports: &[&WorkloadReport], with_namespace: bool, now: Timestamp) -> S
                 let since = cause.since.map(|since| age(now.duration_since(since).as_secs()));
                 vec![cause.source.to_string(), what(cause), since.unwrap_or_default()]
             }
-            None => vec![String::new(), report.problem.clone().unwrap_or_default(), String::new()],
+            None => vec![String::new(); 3],
         };
         rows.push([first, cells(causes.next())].concat());
         rows.extend(causes.map(|cause| [blank.clone(), cells(Some(cause))].concat()));
+        if let Some(problem) = &report.problem {
+            rows.push([blank, vec![String::new(), problem.clone()]].concat());
+        }
     }
     let mut headings = vec!["NAMESPACE", "WORKLOAD", "VERDICT", "PODS", "SOURCE", "WHAT", "SINCE"];
     if !with_namespace {

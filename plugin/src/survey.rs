@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Args;
 use futures::StreamExt;
+use jiff::Timestamp;
 use kube::Client;
 use reload_core::hash_key::HashKey;
 use reload_core::options::InvalidOption;
@@ -16,6 +17,7 @@ use reload_core::verdict::{
 use crate::api::{ApiError, Resource, get_object};
 use crate::inventory::{Inventory, PodMetadata, Revision};
 use crate::pods::{self, PARALLEL};
+use crate::scope::parse_namespace;
 use crate::workload::WorkloadName;
 
 /// What verdicts rest on besides the cluster.
@@ -27,6 +29,7 @@ pub(crate) struct JudgementArgs {
         long,
         env = "KUBECTL_RELOAD_NAMESPACE",
         hide_env_values = true,
+        value_parser = parse_namespace,
         default_value = "kubectl-reload",
         value_name = "NAMESPACE"
     )]
@@ -52,6 +55,7 @@ impl JudgementArgs {
 pub(crate) struct SurveyedPod {
     pub(crate) workload: WorkloadName,
     pub(crate) revision: Revision,
+    pub(crate) created_at: Timestamp,
     pub(crate) verdict: Verdict,
     pub(crate) certainty: Certainty,
     /// Every use that was looked at; none where the record alone settled it.
@@ -90,14 +94,12 @@ pub(crate) async fn survey(
         let record = record(metadata, &identity);
         let now = |id: &SourceId| inventory.version(&metadata.namespace, id);
         match record {
-            Ok(record) if unmoved(&record, now) => surveyed.push(SurveyedPod {
-                workload,
-                revision: metadata.revision().clone(),
-                verdict: Verdict::Current,
-                certainty: Certainty::Recorded,
-                findings: Vec::new(),
-                problem: None,
-            }),
+            _ if metadata.is_ignored() => {
+                surveyed.push(unjudged(inventory, metadata, Verdict::Ignored, Certainty::Recorded));
+            }
+            Ok(record) if unmoved(&record, now) => {
+                surveyed.push(unjudged(inventory, metadata, Verdict::Current, Certainty::Recorded));
+            }
             record => candidates.push(Candidate { metadata, identity, record }),
         }
     }
@@ -125,6 +127,7 @@ fn unjudged(
     SurveyedPod {
         workload: inventory.workload(metadata),
         revision: metadata.revision().clone(),
+        created_at: metadata.created_at(),
         verdict,
         certainty,
         findings: Vec::new(),
@@ -162,8 +165,9 @@ async fn extract<'a>(
     let (mut pods, mut others) = (Vec::new(), Vec::new());
     for Candidate { metadata, identity, record } in candidates {
         let namespace = &metadata.namespace;
-        // A pod that is gone meanwhile has no verdict.
-        let Some(pod) = fetched.get(&(namespace.clone(), metadata.name.clone())) else { continue };
+        // A pod that is gone or has ended meanwhile has no verdict; nor has another of its name.
+        let pod = fetched.get(&(namespace.clone(), metadata.name.clone()));
+        let Some(pod) = pod.filter(|pod| metadata.is_same(pod) && pods::is_live(pod)) else { continue };
         let mut unclear = None;
         let ignored = |id: &SourceId| {
             let asked = inventory.is_ignored(namespace, id).unwrap_or_else(|error| {
@@ -214,6 +218,7 @@ async fn read_sources(
     }
     tracing::info!(sources = unread.len(), "contents to read");
     let secrets = unread.iter().any(|(_, id)| id.kind == SourceKind::Secret);
+    let recorded_under = |pod: &Pod| pod.record.as_ref().ok().and_then(|record| record.hash_key.clone());
     let read = futures::stream::iter(
         unread
             .into_iter()
@@ -224,6 +229,17 @@ async fn read_sources(
         states.entry(namespace.to_owned()).or_default().insert(id.clone(), state);
     }
     let hash_key = if secrets { hash_key(client, &args.install_namespace).await } else { None };
+    if let Some(id) = hash_key.as_ref().map(HashKey::id) {
+        let others =
+            pods.iter().filter(|(_, pod)| recorded_under(pod).is_some_and(|other| other != id)).count();
+        if others > 0 {
+            tracing::warn!(
+                "{others} pods were recorded under another hash key than {id}, that of namespace {}: their \
+                 changed Secrets are judged by times alone; a restart records them anew",
+                args.install_namespace
+            );
+        }
+    }
     (states, hash_key)
 }
 

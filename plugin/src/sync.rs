@@ -1,5 +1,6 @@
 //! `kubectl reload sync`: restarts what is drifted, and nothing else.
 
+use std::cell::Cell;
 use std::io::{BufRead, IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -13,12 +14,12 @@ use reload_core::verdict::Verdict;
 use crate::api::POLL;
 use crate::connection::{Connection, ConnectionArgs};
 use crate::report::WorkloadReport;
-use crate::restart::{Restarted, restart, tell};
+use crate::restart::{Restarted, at, restart, tell};
 use crate::rollout::{Progress, Rollable};
 use crate::scope::{ScopeArgs, Target};
 use crate::status::{find, what};
 use crate::survey::JudgementArgs;
-use crate::table::printable;
+use crate::table::{emit, printable};
 use crate::workload::{Kind, WorkloadName};
 
 /// Restarts workloads that run on old configuration, oldest drift first.
@@ -85,12 +86,14 @@ fn parse_timeout(text: &str) -> Result<Duration, String> {
 enum Outcome {
     /// It runs on what is there now; restarted or not.
     Restarted,
-    /// It no longer is drifted.
-    InSync,
+    /// There is nothing to do any more, and why.
+    InSync(&'static str),
     /// It was left as it is, and why.
     Refused(String),
     /// It was restarted and did not become healthy, or could not be; and why.
     Failed(String),
+    /// Another one failed before.
+    NotBegun,
 }
 
 /// Runs the command.
@@ -104,26 +107,52 @@ pub(crate) async fn run(args: SyncArgs) -> anyhow::Result<ExitCode> {
     // Oldest drift first; what has no time is gone, and comes last.
     drifted.sort_by_key(|report| report.since().unwrap_or(Timestamp::MAX));
     if drifted.is_empty() {
-        let rolling = reports.iter().filter(|report| report.verdict == Verdict::Rolling).count();
-        match rolling {
-            0 => println!("Nothing to restart."),
-            _ => println!("Nothing to restart; {rolling} already rolling."),
-        }
+        emit(&nothing(&reports))?;
         return Ok(ExitCode::SUCCESS);
     }
     let (ready, refused): (Vec<&WorkloadReport>, Vec<&WorkloadReport>) =
         drifted.into_iter().partition(|report| refusal(report).is_none());
     for report in &refused {
         if let Some(why) = refusal(report) {
-            println!("{} not restarted: {why}", label(&report.workload));
+            say(&format!("{} not restarted: {why}", label(&report.workload)))?;
         }
     }
     if ready.len() > 1 && args.dry_run == DryRun::None && !args.yes {
         confirm(&ready)?;
     }
     let session = Session { client: &client, args: &args };
-    let failed = session.restart_all(&ready).await;
+    let failed = session.restart_all(&ready).await?;
     Ok(if failed || !refused.is_empty() { ExitCode::from(1) } else { ExitCode::SUCCESS })
+}
+
+/// That there is nothing to do, and what else there is.
+fn nothing(reports: &[WorkloadReport]) -> String {
+    let count =
+        |wanted: &dyn Fn(&WorkloadReport) -> bool| reports.iter().filter(|report| wanted(report)).count();
+    let counts = [
+        (count(&|report| report.verdict == Verdict::Rolling), "already rolling"),
+        (
+            count(&|report| report.verdict == Verdict::Drifted),
+            "possibly on old configuration, judged by times alone, and not restarted",
+        ),
+        (count(&|report| report.verdict == Verdict::Unknown), "unknown"),
+    ];
+    let others = counts.into_iter().filter(|(count, _)| *count > 0);
+    let others: Vec<String> = others.map(|(count, what)| format!("{count} {what}")).collect();
+    match others.is_empty() {
+        true => "Nothing to restart.\n".to_owned(),
+        false => format!("Nothing to restart; {}: see kubectl reload status.\n", others.join("; ")),
+    }
+}
+
+/// A line on standard output.
+fn say(line: &str) -> std::io::Result<()> {
+    emit(&(printable(line) + "\n"))
+}
+
+/// A line on standard error.
+fn tell_progress(line: &str) {
+    eprintln!("{}", printable(line));
 }
 
 /// Why a drifted workload is not restarted, as far as its report tells.
@@ -140,6 +169,9 @@ fn refusal(report: &WorkloadReport) -> Option<String> {
             false => format!("{}{keys}, so it would not start again: bring that back first", cause.source),
         });
     }
+    if let Some(stuck) = &report.problem {
+        return Some(stuck.clone());
+    }
     match &report.workload.kind {
         Kind::Deployment | Kind::StatefulSet | Kind::DaemonSet => None,
         Kind::Pod => Some("no controller would replace it: delete it and create it again".to_owned()),
@@ -150,7 +182,7 @@ fn refusal(report: &WorkloadReport) -> Option<String> {
 
 fn confirm(ready: &[&WorkloadReport]) -> anyhow::Result<()> {
     for report in ready {
-        eprintln!("  {} ({})", label(&report.workload), causes(report));
+        tell_progress(&format!("  {} ({})", label(&report.workload), causes(report)));
     }
     if !std::io::stdin().is_terminal() {
         anyhow::bail!(
@@ -169,7 +201,7 @@ fn confirm(ready: &[&WorkloadReport]) -> anyhow::Result<()> {
 }
 
 fn label(workload: &WorkloadName) -> String {
-    printable(&format!("{workload} in {}", workload.namespace))
+    format!("{workload} in {}", workload.namespace)
 }
 
 fn causes(report: &WorkloadReport) -> String {
@@ -185,54 +217,54 @@ struct Session<'a> {
 }
 
 impl Session<'_> {
-    /// Restarts them, so many at once, and says how each went. True when one was left drifted.
-    async fn restart_all(&self, ready: &[&WorkloadReport]) -> bool {
+    /// Restarts them, so many at once, and says how each went; after a failure no more are begun.
+    /// True when one was left drifted.
+    async fn restart_all(&self, ready: &[&WorkloadReport]) -> std::io::Result<bool> {
+        let failed = Cell::new(false);
         let mut outcomes = futures::stream::iter(ready)
-            .map(async |report| (*report, self.restart_one(&report.workload).await))
+            .map(async |report| match failed.get() && !self.args.keep_going {
+                true => (*report, Outcome::NotBegun),
+                false => (*report, self.restart_one(&report.workload).await),
+            })
             .buffer_unordered(self.args.max_parallel.into());
-        let mut failed = false;
-        let mut left = ready.len();
+        let mut not_begun = 0;
         while let Some((report, outcome)) = outcomes.next().await {
-            left -= 1;
             let workload = label(&report.workload);
+            let causes = causes(report);
             match outcome {
-                Outcome::Restarted => match self.args.dry_run {
-                    DryRun::None => println!("{workload} restarted ({})", causes(report)),
-                    DryRun::Client => {
-                        println!("{workload} would be restarted ({}) (dry run)", causes(report))
-                    }
-                    DryRun::Server => {
-                        println!("{workload} would be restarted ({}) (server dry run)", causes(report))
-                    }
-                },
-                Outcome::InSync => println!("{workload} is in sync meanwhile"),
+                Outcome::Restarted => say(&match self.args.dry_run {
+                    DryRun::None => format!("{workload} restarted ({causes})"),
+                    DryRun::Client => format!("{workload} would be restarted ({causes}) (dry run)"),
+                    DryRun::Server => format!("{workload} would be restarted ({causes}) (server dry run)"),
+                })?,
+                Outcome::InSync(why) => say(&format!("{workload} {why}"))?,
                 Outcome::Refused(why) => {
-                    println!("{workload} not restarted: {why}");
-                    failed = true;
+                    say(&format!("{workload} not restarted: {why}"))?;
+                    failed.set(true);
                 }
                 Outcome::Failed(why) => {
-                    println!("{workload} failed: {why}");
-                    failed = true;
-                    if !self.args.keep_going && left > 0 {
-                        println!("{left} more not restarted; --keep-going would have gone on");
-                        return true;
-                    }
+                    say(&format!("{workload} failed: {why}"))?;
+                    failed.set(true);
                 }
+                Outcome::NotBegun => not_begun += 1,
             }
         }
-        failed
+        if not_begun > 0 {
+            say(&format!("{not_begun} more not restarted; --keep-going would have gone on"))?;
+        }
+        Ok(failed.get())
     }
 
-    /// Judges a workload again and restarts it if it still is drifted, under the version that was
-    /// judged; waits for a rollout that is under way first.
     async fn restart_one(&self, workload: &WorkloadName) -> Outcome {
         let deadline = Instant::now() + self.args.timeout;
         match self.try_restart(workload, deadline).await {
             Ok(outcome) => outcome,
-            Err(error) => Outcome::Failed(format!("{error:#}")),
+            Err(error) => Outcome::Failed(error.to_string()),
         }
     }
 
+    /// Judges a workload again and restarts it if it still is drifted, under the version that was
+    /// judged; waits for a rollout that replaces the drifted pods already.
     async fn try_restart(&self, workload: &WorkloadName, deadline: Instant) -> anyhow::Result<Outcome> {
         let target = Target { kind: workload.kind.clone(), name: Some(workload.name.clone()) };
         loop {
@@ -240,68 +272,90 @@ impl Session<'_> {
             if let Some(why) = seen.held() {
                 return Ok(Outcome::Refused(format!("a restart would not roll: {why}")));
             }
-            if !seen.is_observed() {
-                // Its controller has yet to see the last change: which pods are old is not known.
-                self.wait(workload, deadline).await?;
-                continue;
-            }
             let namespace = Some(workload.namespace.as_str());
             let targets = std::slice::from_ref(&target);
             let found = find(self.client, namespace, None, targets, &self.args.judgement).await?;
             let Some(report) = found.iter().find(|report| report.verdict >= Verdict::Rolling) else {
-                return Ok(Outcome::InSync);
+                return Ok(Outcome::InSync("is in sync meanwhile"));
             };
-            if report.verdict == Verdict::Rolling && self.args.dry_run == DryRun::None {
-                self.wait(workload, deadline).await?;
+            if report.verdict == Verdict::Rolling || !seen.is_observed() {
+                if self.args.dry_run != DryRun::None || !self.args.wait {
+                    return Ok(Outcome::InSync("is rolling already"));
+                }
+                self.wait(workload, None, deadline).await?;
                 continue;
             }
             if !report.is_drifted() {
-                return Ok(Outcome::InSync);
+                return Ok(Outcome::InSync("is no longer drifted for sure"));
             }
             if let Some(why) = refusal(report) {
                 return Ok(Outcome::Refused(why));
             }
-            let now = Timestamp::now();
-            let dry_run = self.args.dry_run == DryRun::Server;
             if self.args.dry_run == DryRun::Client {
                 return Ok(Outcome::Restarted);
             }
-            match restart(self.client, workload, &seen, now, dry_run).await? {
-                Restarted::Conflict if Instant::now() < deadline => {}
-                Restarted::Conflict => anyhow::bail!("others keep changing it: try again"),
-                Restarted::Yes if dry_run => return Ok(Outcome::Restarted),
-                Restarted::Yes => {
-                    tell(self.client, workload, &seen, format!("Restarted for {}", causes(report)), now)
-                        .await;
-                    if self.args.wait {
-                        eprintln!("{} restarting ({})", label(workload), causes(report));
-                        self.wait(workload, deadline).await?;
-                    }
-                    return Ok(Outcome::Restarted);
-                }
+            if let Some(outcome) = self.patch(workload, &seen, report, deadline).await? {
+                return Ok(outcome);
             }
+            anyhow::ensure!(Instant::now() < deadline, "others keep changing it: try again");
+            tokio::time::sleep(POLL).await;
         }
     }
 
-    /// Waits until a workload's rollout is complete, telling how far it is.
-    async fn wait(&self, workload: &WorkloadName, deadline: Instant) -> anyhow::Result<()> {
+    /// Writes the restart, and waits for it; `None` where it has to be judged again.
+    async fn patch(
+        &self,
+        workload: &WorkloadName,
+        seen: &Rollable,
+        report: &WorkloadReport,
+        deadline: Instant,
+    ) -> anyhow::Result<Option<Outcome>> {
+        let now = Timestamp::now();
+        let dry_run = self.args.dry_run == DryRun::Server;
+        match restart(self.client, workload, seen, now, dry_run).await? {
+            Restarted::Conflict | Restarted::Unchanged => return Ok(None),
+            Restarted::Yes if dry_run => return Ok(Some(Outcome::Restarted)),
+            Restarted::Yes => {}
+        }
+        tell(self.client, workload, seen, format!("Restarted for {}", causes(report)), now).await;
+        if self.args.wait {
+            tell_progress(&format!("{} restarting ({})", label(workload), causes(report)));
+            self.wait(workload, Some(at(now)), deadline).await?;
+        }
+        Ok(Some(Outcome::Restarted))
+    }
+
+    /// Waits until a workload's rollout is complete, telling how far it is. `restarted_at` is what
+    /// the restart has written, and what must not be taken back.
+    async fn wait(
+        &self,
+        workload: &WorkloadName,
+        restarted_at: Option<String>,
+        deadline: Instant,
+    ) -> anyhow::Result<()> {
+        let place = format!("{workload} -n {}", workload.namespace);
         let mut told = None;
         loop {
-            let progress = Rollable::get(self.client, workload).await?.progress();
+            let rollable = Rollable::get(self.client, workload).await?;
+            if restarted_at.is_some() && rollable.restarted_at() != restarted_at.as_deref() {
+                anyhow::bail!(
+                    "somebody took the restart back: see who writes its template with kubectl get {place} \
+                     --show-managed-fields -o yaml"
+                );
+            }
+            let progress = rollable.progress();
             match &progress {
                 Progress::Complete => return Ok(()),
-                Progress::Stuck(why) => {
-                    anyhow::bail!("{why}: see kubectl describe {workload} -n {}", workload.namespace)
-                }
+                Progress::Stuck(why) => anyhow::bail!("{why}: see kubectl describe {place}"),
                 Progress::Underway { .. } if Instant::now() >= deadline => anyhow::bail!(
-                    "not healthy within {:?} ({progress}): see kubectl rollout status {workload} -n {}, or give it longer by --timeout",
-                    self.args.timeout,
-                    workload.namespace
+                    "not healthy within {:?} ({progress}): see kubectl rollout status {place}, or give it longer \
+                     by --timeout",
+                    self.args.timeout
                 ),
                 Progress::Underway { .. } => {}
             }
             if told.as_ref() != Some(&progress) {
-                eprintln!("{}: {progress}", label(workload));
+                tell_progress(&format!("{}: {progress}", label(workload)));
                 told = Some(progress);
             }
             tokio::time::sleep(POLL).await;

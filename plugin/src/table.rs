@@ -1,6 +1,7 @@
 //! Tables as kubectl prints them: upper-case headings, columns three blanks apart.
 
 use std::fmt::Write as _;
+use std::io::{self, Write as _};
 
 /// Lays rows out in columns. Blanks at line ends are left out.
 pub(crate) fn render(headings: &[&str], rows: &[Vec<String>]) -> String {
@@ -22,6 +23,15 @@ pub(crate) fn render(headings: &[&str], rows: &[Vec<String>]) -> String {
         text.push('\n');
     }
     text
+}
+
+/// Writes to standard output. Whoever reads it may have seen enough and closed it.
+pub(crate) fn emit(text: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
 }
 
 /// The text without control characters, which could act on a terminal.

@@ -14,7 +14,7 @@ pub(crate) enum Kind {
     Job,
     /// A pod without a controller.
     Pod,
-    /// Any other controller, by its kind.
+    /// Any other controller, by its kind and group: `CloneSet.apps.kruise.io`.
     Other(String),
 }
 
@@ -34,15 +34,18 @@ impl Kind {
         })
     }
 
-    /// By the kind of an owner reference.
-    fn of_owner(kind: &str) -> Self {
-        match kind {
-            "Deployment" => Self::Deployment,
-            "StatefulSet" => Self::StatefulSet,
-            "DaemonSet" => Self::DaemonSet,
-            "ReplicaSet" => Self::ReplicaSet,
-            "Job" => Self::Job,
-            other => Self::Other(other.to_owned()),
+    /// By an owner reference. Other groups have kinds of the same names, which are others.
+    fn of_owner(api_version: &str, kind: &str) -> Self {
+        match (api_version, kind) {
+            ("apps/v1", "Deployment") => Self::Deployment,
+            ("apps/v1", "StatefulSet") => Self::StatefulSet,
+            ("apps/v1", "DaemonSet") => Self::DaemonSet,
+            ("apps/v1", "ReplicaSet") => Self::ReplicaSet,
+            ("batch/v1", "Job") => Self::Job,
+            _ => match api_version.split_once('/') {
+                Some((group, _)) => Self::Other(format!("{kind}.{group}")),
+                None => Self::Other(kind.to_owned()),
+            },
         }
     }
 
@@ -103,7 +106,9 @@ impl Serialize for Kind {
 
 /// An entry of `metadata.ownerReferences`.
 #[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct Owner {
+    api_version: String,
     kind: String,
     name: String,
     pub(crate) uid: String,
@@ -120,7 +125,7 @@ impl Owner {
     pub(crate) fn workload(&self, namespace: &str) -> WorkloadName {
         WorkloadName {
             namespace: namespace.to_owned(),
-            kind: Kind::of_owner(&self.kind),
+            kind: Kind::of_owner(&self.api_version, &self.kind),
             name: self.name.clone(),
         }
     }

@@ -101,12 +101,23 @@ fn a_text_that_is_no_record_is_unreadable_and_not_shown() {
         good.replace("\"sources\":[", "\"sources\":[{\"kind\":\"Pod\",\"name\":\"x\",\"absent\":true},"),
         good.replace("\"owner\"", "\"pod\":\"x\",\"owner\""),
         good.replace("\"rv\":\"123456\",", ""),
+        good.replace("\"LOG_LEVEL\"", "\"\\u001b[2J\""),
+        good.replace("\"digest\":\"", "\"digest\":\"0"),
+        good.replace("\"digest\":", "\"digest\":\"\",\"other\":"),
+        good.replace("\"LOG_LEVEL\":\"", "\"LOG_LEVEL\":\"x"),
+        good.replace("\"keys\":{", "\"except\":[\"LOG_LEVEL\"],\"keys\":{"),
+        good.replace("\"keys\":{", "\"all\":true,\"keys\":{"),
+        good.replace("\"uid\":", "\"absent\":true,\"uid\":"),
+        good.replace("\"uid\":", "\"unread\":\"error\",\"uid\":"),
+        good.replace("\"all\":{", "\"all\":false,\"more\":{"),
         "[".repeat(50_000),
     ];
     for text in broken {
         assert!(matches!(Record::parse(&text), Err(Unreadable::Broken)), "{text}");
     }
-    assert!(matches!(Record::parse(&" ".repeat(70_000)), Err(Unreadable::TooLong)));
+    let padded = |length: usize| format!("{good}{}", " ".repeat(length - good.len()));
+    assert!(Record::parse(&padded(64 * 1024)).is_ok());
+    assert!(matches!(Record::parse(&padded(64 * 1024 + 1)), Err(Unreadable::TooLong)));
     let later = good.replace("\"v\":1", "\"v\":2");
     assert_eq!(
         Record::parse(&later).unwrap_err().to_string(),
@@ -158,6 +169,18 @@ fn a_record_is_believed_only_on_its_own_pod() {
             PodIdentity { controller: Some("other".to_owned()), ..pod.clone() },
             Err(Distrust::Owner),
         ),
+        (
+            "adopted within the tolerance before it was there",
+            Record { by: By::Adopt, ..typical() },
+            PodIdentity { created_at: at(60), ..pod.clone() },
+            Ok(()),
+        ),
+        (
+            "adopted outside of it",
+            Record { by: By::Adopt, ..typical() },
+            PodIdentity { created_at: at(61), ..pod.clone() },
+            Err(Distrust::Time),
+        ),
         ("a copy without its controller", typical(), bare.clone(), Err(Distrust::Owner)),
         ("a bare pod", owned_by(Owner::Pod("web-1".to_owned())), bare.clone(), Ok(())),
         (
@@ -180,6 +203,20 @@ fn a_record_is_believed_only_on_its_own_pod() {
 }
 
 #[test]
+fn the_owner_at_admission_is_the_surest_that_is_known() {
+    let text = |text: &str| Some(text.to_owned());
+    let cases = [
+        ("a controller", (text("uid"), text("web-1"), text("web-")), Owner::Controller("uid".to_owned())),
+        ("a name", (None, text("web-1"), text("web-")), Owner::Pod("web-1".to_owned())),
+        ("no name yet", (None, None, text("web-")), Owner::Generated("web-".to_owned())),
+        ("an empty name", (None, text(""), text("web-")), Owner::Generated("web-".to_owned())),
+    ];
+    for (name, (controller, pod, prefix), expected) in cases {
+        assert_eq!(Owner::at_admission(controller, pod, prefix), expected, "{name}");
+    }
+}
+
+#[test]
 fn changes_name_the_keys() {
     let id = SourceId::config_map("m");
     let hasher = Hasher::new(&id, "shop", None).unwrap();
@@ -197,4 +234,10 @@ fn changes_name_the_keys() {
     );
     let unmarked = UseRecord { marks: None, ..used.clone() };
     assert_eq!(unmarked.changes(&content(&[]), &hasher, Mode::Env), Some(Changes::default()));
+    let keys = Keys::Some(["a", "b"].map(str::to_owned).into());
+    let used = UseRecord::of(&content(&[("a", "1")]), &hasher, Mode::Env, &keys);
+    assert_eq!(
+        used.changes(&content(&[("a", "1"), ("b", "2")]), &hasher, Mode::Env),
+        Some(Changes { added: set("b"), ..Changes::default() })
+    );
 }

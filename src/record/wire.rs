@@ -1,15 +1,18 @@
 //! Format 1 of the record, and its limits.
 
+mod keys;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{By, Owner, ReadSource, Record, SourceRecord, Unread, UseRecord};
-use crate::digest::{Digest, Mark};
+use crate::digest::Digest;
 use crate::hash_key::HashKeyId;
 use crate::reference::{Keys, Mode};
 use crate::source::{SourceId, SourceKind};
+use keys::{WireAll, WireKeys};
 
 /// The format that this version writes, and the only one that it reads.
 const VERSION: u64 = 1;
@@ -30,14 +33,14 @@ pub enum Unreadable {
     #[error("its record has format {0}, and this version reads format {VERSION}: upgrade kubectl-reload")]
     Version(u64),
     /// Not a record, or a broken one. The text itself is never shown.
-    #[error("its record is broken")]
+    #[error("its record is broken: its next restart writes a new one")]
     Broken,
 }
 
 /// Why a record cannot be written.
 #[derive(Debug, thiserror::Error)]
 pub enum Unwritable {
-    /// Too many sources for [`MAX_LENGTH`], even without marks.
+    /// Too many sources for [`MAX_LENGTH`], even without marks and digests.
     #[error("the record would be {0} bytes long, over the limit of {MAX_LENGTH}")]
     TooLong(usize),
     /// Not to be put as JSON.
@@ -113,18 +116,9 @@ struct WireUse {
     except: BTreeSet<String>,
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(untagged)]
-enum WireKeys {
-    Marked(BTreeMap<String, Option<Mark>>),
-    Named(BTreeSet<String>),
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(untagged)]
-enum WireAll {
-    Marked(BTreeMap<String, Option<Mark>>),
-    Unmarked(bool),
+/// Whether it may be shown: a forged key must not act on a terminal.
+fn is_key(key: &str) -> bool {
+    !key.chars().any(char::is_control)
 }
 
 fn is_false(flag: &bool) -> bool {
@@ -140,48 +134,41 @@ impl Record {
         if text.len() > MAX_READ {
             return Err(Unreadable::TooLong);
         }
-        let Version { v } = serde_json::from_str(text).map_err(|_| Unreadable::Broken)?;
+        // One pass does where the record is whole; a broken one is looked through for its version.
+        let wire: Result<Wire, _> = serde_json::from_str(text);
+        let v = match &wire {
+            Ok(wire) => wire.v,
+            Err(_) => serde_json::from_str::<Version>(text).map_err(|_| Unreadable::Broken)?.v,
+        };
         if v != VERSION {
             return Err(Unreadable::Version(v));
         }
-        let wire: Wire = serde_json::from_str(text).map_err(|_| Unreadable::Broken)?;
-        Self::from_wire(wire).ok_or(Unreadable::Broken)
+        wire.ok().and_then(Self::from_wire).ok_or(Unreadable::Broken)
     }
 
-    /// The annotation's value, at most [`MAX_LENGTH`] bytes: when space is short, sources lose their
-    /// marks, the one with the most first.
+    /// The annotation's value, at most [`MAX_LENGTH`] bytes. When space is short, sources lose their
+    /// marks, the one with the most keys first; then, in the same order, their digests, so that only
+    /// uid and resourceVersion are left to compare.
     ///
     /// # Errors
-    /// When it is too long without any marks.
+    /// When it is too long even so.
     pub fn encode(&self) -> Result<String, Unwritable> {
-        let text = self.to_json()?;
-        if text.len() <= MAX_LENGTH {
-            return Ok(text);
-        }
         let mut record = self.clone();
-        loop {
-            let marks = |source: &SourceRecord| match source {
-                SourceRecord::Read(read) => {
-                    read.uses.values().filter_map(|used| used.marks.as_ref().map(BTreeMap::len)).sum()
+        let mut largest_last: Vec<&SourceId> = self.sources.keys().collect();
+        largest_last.sort_by_key(|id| self.sources.get(id).map(size));
+        for shorten in [drop_marks as fn(&mut ReadSource), drop_digests] {
+            for id in largest_last.iter().rev() {
+                let text = record.to_json()?;
+                if text.len() <= MAX_LENGTH {
+                    return Ok(text);
                 }
-                _ => 0,
-            };
-            let (largest, count) = record
-                .sources
-                .values_mut()
-                .map(|source| (marks(source), source))
-                .max_by_key(|(count, _)| *count)
-                .map_or((None, 0), |(count, source)| (Some(source), count));
-            if let (Some(SourceRecord::Read(read)), 1..) = (largest, count) {
-                read.uses.values_mut().for_each(|used| used.marks = None);
-            } else {
-                return Err(Unwritable::TooLong(record.to_json()?.len()));
-            }
-            let text = record.to_json()?;
-            if text.len() <= MAX_LENGTH {
-                return Ok(text);
+                if let Some(SourceRecord::Read(read)) = record.sources.get_mut(*id) {
+                    shorten(read);
+                }
             }
         }
+        let text = record.to_json()?;
+        if text.len() <= MAX_LENGTH { Ok(text) } else { Err(Unwritable::TooLong(text.len())) }
     }
 
     fn to_json(&self) -> Result<String, serde_json::Error> {
@@ -207,6 +194,25 @@ impl Record {
             sources,
         })
     }
+}
+
+/// How many keys a source has in the record.
+fn size(source: &SourceRecord) -> usize {
+    let SourceRecord::Read(read) = source else { return 0 };
+    let keys = |used: &UseRecord| match (&used.keys, &used.marks) {
+        (_, Some(marks)) => marks.len(),
+        (Keys::Some(keys), None) => keys.len(),
+        (Keys::All { except }, None) => except.len(),
+    };
+    read.uses.values().map(keys).sum()
+}
+
+fn drop_marks(read: &mut ReadSource) {
+    read.uses.values_mut().for_each(|used| used.marks = None);
+}
+
+fn drop_digests(read: &mut ReadSource) {
+    read.uses.clear();
 }
 
 impl From<&Record> for Wire {
@@ -277,9 +283,10 @@ impl WireSource {
             }
         }
         let id = SourceId { kind: self.kind, name: self.name };
+        let bare = uses.is_empty() && !self.immutable;
         let source = match (self.absent, self.unread, self.uid, self.rv) {
-            (true, None, None, None) => SourceRecord::Absent,
-            (false, Some(why), None, None) => SourceRecord::Unread(why),
+            (true, None, None, None) if bare => SourceRecord::Absent,
+            (false, Some(why), None, None) if bare => SourceRecord::Unread(why),
             (false, None, Some(uid), Some(resource_version)) => {
                 SourceRecord::Read(ReadSource { uid, resource_version, immutable: self.immutable, uses })
             }
@@ -301,8 +308,9 @@ impl WireUse {
     }
 
     fn into_record(self) -> Option<UseRecord> {
+        let named = self.keys.filter(|_| self.except.is_empty());
         let all = Keys::All { except: self.except };
-        let (keys, marks) = match (self.keys, self.all) {
+        let (keys, marks) = match (named, self.all) {
             (Some(WireKeys::Marked(marks)), None) => {
                 (Keys::Some(marks.keys().cloned().collect()), Some(marks))
             }
@@ -311,6 +319,15 @@ impl WireUse {
             (None, Some(WireAll::Unmarked(true))) => (all, None),
             _ => return None,
         };
-        Some(UseRecord { keys, digest: self.digest, marks })
+        let names = match &keys {
+            Keys::All { except } => except,
+            Keys::Some(keys) => keys,
+        };
+        let marked = marks.iter().flatten().map(|(key, _)| key);
+        names.iter().chain(marked).all(|key| is_key(key)).then_some(UseRecord {
+            keys,
+            digest: self.digest,
+            marks,
+        })
     }
 }

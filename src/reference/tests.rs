@@ -131,6 +131,11 @@ fn every_way_to_use_a_source_is_found() {
             vec!["c SubPath configmap/m *"],
         ),
         (
+            "subPath by the kubelet's own link may show any key",
+            mounted(json!({"configMap": {"name": "m"}}), json!({"subPath": "..data/a"})),
+            vec!["c SubPath configmap/m *"],
+        ),
+        (
             "an empty subPath is a directory",
             mounted(json!({"configMap": {"name": "m"}}), json!({"subPath": ""})),
             vec!["c Directory configmap/m *"],

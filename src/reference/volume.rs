@@ -73,8 +73,9 @@ fn mounted(mount: &VolumeMount, items: Option<&[KeyToPath]>) -> (Mode, Keys) {
     let keys = match (items, literal) {
         (None, None) => Keys::all(),
         (None, Some(path)) => match path.first() {
-            Some(file) => Keys::one(*file),
-            None => Keys::all(),
+            // The kubelet's own names, such as ..data, lead to every file.
+            Some(file) if !file.starts_with("..") => Keys::one(*file),
+            _ => Keys::all(),
         },
         (Some(items), path) => {
             let path = path.unwrap_or_default();

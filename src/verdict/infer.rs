@@ -1,6 +1,6 @@
 //! Rung 6: without a usable record, what the times of writing and starting tell.
 
-use super::ladder::Use;
+use super::ladder::{Use, later};
 use super::{Finding, Reason, Verdict};
 use crate::reference::{Keys, Reference};
 use crate::source::Source;
@@ -35,15 +35,18 @@ impl Use<'_> {
         let Some(write) = &now.last_write else {
             return if is_empty(now) { Told::WrittenBefore } else { Told::NoTime };
         };
+        let needed = reference.needs.iter().all(|key| write.keys.contains(key));
         let known = match &reference.keys {
-            Keys::All { .. } => true,
-            Keys::Some(keys) => keys.iter().all(|key| reference.optional || write.keys.contains(key)),
+            Keys::All { .. } => needed,
+            Keys::Some(keys) => {
+                needed && keys.iter().all(|key| reference.optional || write.keys.contains(key))
+            }
         };
         if !known {
             Told::NoTime
         } else if write.at > started {
             Told::WrittenSince
-        } else if write.at + self.lag < started {
+        } else if later(write.at, self.lag) < started {
             Told::WrittenBefore
         } else {
             Told::TooClose

@@ -74,10 +74,11 @@ impl<'a> Use<'a> {
         let used = read.uses.get(&self.mode).filter(|used| self.covers(&used.keys));
         match (used, &now.content, self.hasher()) {
             (Some(used), Some(content), Some(hasher)) => match used.changes(content, &hasher, self.mode) {
-                None => self.same_content(now),
                 Some(changes) => self.other_content(used, changes, now),
+                // A key may be required without being used.
+                None => self.lacks_keys(now).unwrap_or_else(|| self.same_content(now)),
             },
-            _ => self.infer(now),
+            _ => self.lacks_keys(now).unwrap_or_else(|| self.infer(now)),
         }
     }
 
@@ -98,14 +99,12 @@ impl<'a> Use<'a> {
     /// something else meanwhile.
     fn same_content(&self, now: &Source) -> Finding {
         let Ok(record) = &self.pod.record else { return self.infer(now) };
-        let first = self.pod.runs.values().filter_map(|run| run.started_at).min();
         let written = now.last_write.as_ref().map(|write| write.at);
         let doubtful = |run: &Run| {
             let Some(started) = run.started_at else { return false };
-            let first_start = run.restarts == 0 && first.is_some_and(|first| started <= first + FIRST_START);
-            !first_start
-                && started >= record.at
-                && written.is_none_or(|written| started <= written + self.lag)
+            let first_start = run.restarts == 0 && started <= later(record.at, FIRST_START);
+            let before_write = written.is_none_or(|written| started <= later(written, self.lag));
+            !first_start && started >= record.at && before_write
         };
         if written.is_none_or(|written| written >= record.at) && self.runs().any(doubtful) {
             self.unknown(Reason::ChangedAndBack).since(now)
@@ -131,10 +130,12 @@ impl<'a> Use<'a> {
             (true, Keys::Some(keys)) => Some(keys.iter().map(String::as_str).collect()),
             (true, Keys::All { .. }) => None,
         };
+        let mut users = self.references.iter().filter(concerned);
+        let unstarted = users.clone().all(|r| !self.has_started(r));
         let proven = changes.removed.is_empty()
             && keys.is_some_and(|keys| covered(now, self.mode, &keys))
-            && self.references.iter().filter(concerned).all(|r| self.started_since(r, now));
-        if proven {
+            && users.all(|r| self.started_since(r, now));
+        if unstarted || proven {
             self.inferred(Verdict::Current, Reason::StartedSince).with(changes).since(now)
         } else {
             self.differs(Reason::Changed).with(changes).since(now)
@@ -145,10 +146,8 @@ impl<'a> Use<'a> {
     /// that the container waited for.
     fn was_absent(&self, now: &Source) -> Finding {
         let Some(content) = &now.content else { return self.infer(now) };
-        let missing = self.missing_keys(now, |r| self.has_started(r));
-        if !missing.is_empty() {
-            let changes = Changes { removed: missing, ..Changes::default() };
-            return self.recorded(Verdict::Drifted, Reason::Missing).with(changes).since(now);
+        if let Some(finding) = self.lacks_keys(now) {
+            return finding;
         }
         // A container that requires it started when it was there: written once, it is what was read.
         let once = now.last_write.as_ref().is_some_and(|write| write.at == now.created_at);
@@ -181,6 +180,7 @@ impl<'a> Use<'a> {
             _ if required.iter().any(|r| self.has_started(r)) => {
                 self.inferred(Verdict::Drifted, Reason::Missing)
             }
+            _ if !required.is_empty() => self.inferred(Verdict::Current, Reason::Awaited),
             Some(SourceRecord::Absent) => self.recorded(Verdict::Current, Reason::StillAbsent),
             Some(SourceRecord::Unread(_)) | None => self.inferred(Verdict::Current, Reason::StillAbsent),
         }
@@ -210,6 +210,14 @@ impl<'a> Use<'a> {
         }
     }
 
+    /// Drift where a key is gone that a container which runs needs.
+    fn lacks_keys(&self, now: &Source) -> Option<Finding> {
+        let removed = self.missing_keys(now, |r| self.has_started(r));
+        let changes = Changes { removed, ..Changes::default() };
+        (!changes.removed.is_empty())
+            .then(|| self.recorded(Verdict::Drifted, Reason::Missing).with(changes).since(now))
+    }
+
     /// Keys that are gone although references of that sort need them.
     fn missing_keys(&self, now: &Source, sort: impl Fn(&Reference) -> bool) -> BTreeSet<String> {
         let Some(content) = &now.content else { return BTreeSet::new() };
@@ -234,7 +242,7 @@ impl<'a> Use<'a> {
     fn started_since(&self, reference: &Reference, now: &Source) -> bool {
         let started = self.run(reference).and_then(|run| run.started_at);
         let written = now.last_write.as_ref().map(|write| write.at);
-        started.is_none_or(|started| written.is_some_and(|written| written + self.lag < started))
+        started.is_none_or(|started| written.is_some_and(|written| later(written, self.lag) < started))
     }
 
     fn conclude(&self, verdict: Verdict, certainty: Certainty, reason: Reason) -> Finding {
@@ -262,8 +270,15 @@ impl<'a> Use<'a> {
     }
 }
 
-/// Containers that start within this time of the pod's first one belong to its first start.
-const FIRST_START: SignedDuration = SignedDuration::from_secs(10);
+/// A container that starts for the first time within this time of the record is taken to have read
+/// what was recorded. One that starts later waited for something, and anything may have been written
+/// meanwhile.
+const FIRST_START: SignedDuration = SignedDuration::from_secs(60);
+
+/// A sum of times: those of `managedFields` are whatever a writer says, up to the end of time.
+pub(super) fn later(time: Timestamp, by: SignedDuration) -> Timestamp {
+    time.checked_add(by).unwrap_or(Timestamp::MAX)
+}
 
 /// Whether each of these keys exists and its last write is known.
 fn covered(now: &Source, mode: Mode, keys: &BTreeSet<&str>) -> bool {

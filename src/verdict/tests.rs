@@ -199,7 +199,7 @@ fn the_ladder() {
         ),
         (
             "changed and back behind a long init container",
-            Case { started: Some(40), ..case(Was(A), Now::Data(A, Some(50))) },
+            Case { started: Some(70), ..case(Was(A), Now::Data(A, Some(80))) },
             Unknown,
             Inferred,
             Reason::ChangedAndBack,
@@ -396,8 +396,8 @@ fn the_ladder() {
             "a required source still awaited",
             Case { started: None, ..case(Absent, Now::Absent) },
             Current,
-            Sure,
-            Reason::StillAbsent,
+            Inferred,
+            Reason::Awaited,
         ),
         (
             "a required source that came late and went",

@@ -73,7 +73,10 @@ impl Recorder {
             hash_key: key.filter(|_| sources.keys().any(hashed)).map(|key| key.id()),
             sources,
         };
-        let text = record.encode().map_err(|_| Unrecordable::TooLong)?;
+        let text = record.encode().map_err(|error| {
+            tracing::warn!(%namespace, owner = ?record.owner, sources = record.sources.len(), %error, "not recorded");
+            Unrecordable::TooLong
+        })?;
         let others: usize = annotations
             .into_iter()
             .flatten()

@@ -31,7 +31,17 @@ pub(crate) struct Args {
     )]
     pub(crate) deadline: Duration,
 
-    /// How long open requests may take to end after SIGTERM.
+    /// How long to go on serving after SIGTERM, not ready any more, until nobody sends requests here.
+    #[arg(
+        long,
+        env = "KUBECTL_RELOAD_SHUTDOWN_DELAY",
+        default_value = "3s",
+        value_parser = parse_delay,
+        help_heading = "Serving"
+    )]
+    pub(crate) shutdown_delay: Duration,
+
+    /// How long open requests may then take to end.
     #[arg(
         long,
         env = "KUBECTL_RELOAD_DRAIN",
@@ -118,11 +128,19 @@ pub(crate) struct Args {
 
 /// A whole number with its unit: `1500ms`, `10s`.
 fn parse_duration(text: &str) -> Result<Duration, String> {
+    parse_delay(text).and_then(|duration| match duration.is_zero() {
+        true => Err("must be more than 0".to_owned()),
+        false => Ok(duration),
+    })
+}
+
+/// The same, or none.
+fn parse_delay(text: &str) -> Result<Duration, String> {
     let duration: jiff::SignedDuration =
         text.parse().map_err(|_| "write a number and a unit, as 1500ms or 10s".to_owned())?;
     match Duration::try_from(duration) {
-        Ok(duration) if !duration.is_zero() && duration <= Duration::from_secs(30) => Ok(duration),
-        _ => Err("must be more than 0 and at most 30s, the longest that the API server waits".to_owned()),
+        Ok(duration) if duration <= Duration::from_secs(30) => Ok(duration),
+        _ => Err("must be at most 30s, the longest that the API server waits".to_owned()),
     }
 }
 

@@ -18,6 +18,9 @@ pub(crate) type Known = watch::Receiver<Option<Arc<HashKey>>>;
 /// How long to wait after a failure before the next try.
 const RETRY: Duration = Duration::from_secs(5);
 
+/// How often the Secret is looked at again.
+const INTERVAL: Duration = Duration::from_secs(60);
+
 #[derive(Debug, thiserror::Error)]
 enum Error {
     #[error(
@@ -56,10 +59,13 @@ impl Search {
 
     /// Finds or makes the hash key; false where it could not, which is logged.
     pub(crate) async fn once(&self) -> bool {
-        match find_or_make(&self.secrets, &self.namespace).await {
+        let known = self.found.borrow().clone();
+        match find_or_make(&self.secrets, &self.namespace, known.as_deref()).await {
             Ok(key) => {
-                tracing::info!(id = %key.id(), "hash key found");
-                self.found.send_replace(Some(Arc::new(key)));
+                if known.is_none_or(|known| known.id() != key.id()) {
+                    tracing::info!(id = %key.id(), "hash key found");
+                    self.found.send_replace(Some(Arc::new(key)));
+                }
                 true
             }
             Err(error) => {
@@ -67,16 +73,23 @@ impl Search {
                     Error::Api { source, .. } => reason(source),
                     _ => String::new(),
                 };
-                tracing::error!(%cause, "{error}; until then Secrets are recorded without their content");
+                let meanwhile = match known {
+                    Some(_) => "the one that was found before is used on",
+                    None => "until then Secrets are recorded without their content",
+                };
+                tracing::error!(%cause, "{error}; {meanwhile}");
                 false
             }
         }
     }
 
-    /// Tries until it succeeds.
-    pub(crate) async fn keep_trying(&self) {
-        while !self.once().await {
-            tokio::time::sleep(RETRY).await;
+    /// Keeps looking: for a first key, for one that was put in its place, and whether it is still
+    /// there. Never ends.
+    pub(crate) async fn keep_watch(&self) {
+        loop {
+            let known = self.found.borrow().is_some();
+            tokio::time::sleep(if known { INTERVAL } else { RETRY }).await;
+            self.once().await;
         }
     }
 }
@@ -90,13 +103,22 @@ fn reason(error: &kube::Error) -> String {
     }
 }
 
-async fn find_or_make(secrets: &Api<Secret>, namespace: &str) -> Result<HashKey, Error> {
+/// Finds the key, or makes one: the one that this replica has in use, if its Secret was deleted, or
+/// else a new one.
+async fn find_or_make(
+    secrets: &Api<Secret>,
+    namespace: &str,
+    known: Option<&HashKey>,
+) -> Result<HashKey, Error> {
     let api = |source: kube::Error| Error::Api { namespace: namespace.to_owned(), source: Box::new(source) };
     if let Some(secret) = secrets.get_opt(HashKey::SECRET_NAME).await.map_err(api)? {
         return read(secret, namespace);
     }
     let mut bytes = Zeroizing::new([0; HashKey::LENGTH]);
-    getrandom::fill(bytes.as_mut_slice()).map_err(Error::Random)?;
+    match known {
+        Some(key) => bytes.copy_from_slice(key.as_bytes()),
+        None => getrandom::fill(bytes.as_mut_slice()).map_err(Error::Random)?,
+    }
     let secret = Secret {
         metadata: ObjectMeta { name: Some(HashKey::SECRET_NAME.to_owned()), ..ObjectMeta::default() },
         data: Some(BTreeMap::from([(HashKey::SECRET_KEY.to_owned(), ByteString(bytes.to_vec()))])),

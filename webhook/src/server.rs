@@ -1,6 +1,6 @@
 //! The server: its parts, its router, its life.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,6 +17,7 @@ use axum_server::tls_rustls::RustlsConfig;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use reload_certs::{Event, Names, OwnCertificates};
+use tokio::net::TcpSocket;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::admission::Recorder;
@@ -30,6 +31,9 @@ use crate::sources::Sources;
 
 /// The largest review that is read, in bytes: the API server sends objects of up to 3 MiB.
 const MAX_REVIEW: usize = 4 * 1024 * 1024;
+
+/// Connections that may wait to be accepted.
+const BACKLOG: u32 = 1024;
 
 /// How long to wait between tries to obtain the first certificate.
 const RETRY: Duration = Duration::from_secs(1);
@@ -47,7 +51,7 @@ struct App {
 /// What keeps it from starting or from serving.
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let client = client(&args).await?;
-    let listener = listen(args.listen)?;
+    let socket = bind(args.listen)?;
     let clock = Arc::new(ServerClock::default());
     let names = names(&args)?;
     let certificates = OwnCertificates::new(
@@ -61,7 +65,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let readiness = Arc::new(Readiness::default());
     let app = Arc::new(App {
         recorder: Recorder {
-            sources: Sources::new(client, clock.clone()),
+            sources: Sources::new(client.clone(), clock.clone()),
             clock: clock.clone(),
             hash_key,
             deadline: args.deadline,
@@ -73,7 +77,10 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     });
 
     let now = || clock.now();
+    set_clock(&client, &clock).await;
     let serving = first_certificate(&certificates, now).await;
+    // Not before: whoever connects to a server that cannot answer waits for nothing.
+    let listener = socket.listen(BACKLOG)?.into_std()?;
     let tls = RustlsConfig::from_config(serving.config.clone());
     let renewal = {
         let tls = tls.clone();
@@ -99,20 +106,17 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         .serve(router(app).into_make_service());
     let listening = async {
         // The hash key comes first: a pod admitted before it has no content of its Secrets recorded.
-        let found = search.once().await;
+        search.once().await;
         handle.listening().await;
         readiness.open();
         tracing::info!(address = %args.listen, "ready");
-        if !found {
-            search.keep_trying().await;
-        }
-        std::future::pending::<()>().await;
+        search.keep_watch().await;
     };
     tokio::select! {
         result = server => result.context("the server ended"),
         never = renewal => match never {},
         () = listening => Ok(()),
-        result = drain(&handle, &readiness, args.drain) => result,
+        result = drain(&handle, &readiness, args.shutdown_delay, args.drain) => result,
     }
 }
 
@@ -171,11 +175,24 @@ async fn client(args: &Args) -> anyhow::Result<Client> {
     Client::try_from(config).context("cannot make a client of the kubeconfig")
 }
 
-fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    let listener = TcpListener::bind(address)
+/// Takes the address, so that a wrong one is told at once, and does not accept connections yet.
+fn bind(address: SocketAddr) -> anyhow::Result<TcpSocket> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket
+        .bind(address)
         .with_context(|| format!("cannot listen on {address}: choose another address by --listen"))?;
-    listener.set_nonblocking(true)?;
-    Ok(listener)
+    Ok(socket)
+}
+
+/// Asks the API server for the time, which certificates and records are dated by.
+async fn set_clock(client: &Client, clock: &ServerClock) {
+    let request = http::Request::get("/version").body(kube::client::Body::empty());
+    let Ok(request) = request else { return };
+    match tokio::time::timeout(RETRY, client.send(request)).await {
+        Ok(Ok(response)) => clock.observe(response.headers()),
+        _ => tracing::warn!("the API server does not tell the time yet; this host's clock is used"),
+    }
 }
 
 fn names(args: &Args) -> anyhow::Result<Names> {
@@ -202,8 +219,14 @@ async fn first_certificate(
     }
 }
 
-/// Waits for a signal, withdraws readiness, lets open requests end.
-async fn drain(handle: &Handle<SocketAddr>, readiness: &Readiness, limit: Duration) -> anyhow::Result<()> {
+/// Waits for a signal, withdraws readiness, serves on for a while, lets open requests end. A second
+/// signal ends it at once.
+async fn drain(
+    handle: &Handle<SocketAddr>,
+    readiness: &Readiness,
+    delay: Duration,
+    limit: Duration,
+) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     tokio::select! {
@@ -212,15 +235,16 @@ async fn drain(handle: &Handle<SocketAddr>, readiness: &Readiness, limit: Durati
     }
     tracing::info!("draining");
     readiness.close();
-    handle.graceful_shutdown(Some(limit));
     let drained = async {
+        tokio::time::sleep(delay).await;
+        handle.graceful_shutdown(Some(limit));
         while handle.connection_count() > 0 {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
     tokio::select! {
         () = drained => {}
-        () = tokio::time::sleep(limit) => {}
+        () = tokio::time::sleep(delay + limit) => {}
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
