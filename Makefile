@@ -34,11 +34,33 @@ test: prerequisites control-plane build ## All tests, those on a real control pl
 test-unit: prerequisites ## The tests that need no cluster
 	@tests/run.sh --workspace --lib --bins
 
+.PHONY: test-node
+test-node: prerequisites control-plane build ## The tests on a real node: as root on Linux, else skipped
+	@tests/run.sh -p reload-tests --test 'node*'
+
 .PHONY: lint
 lint: prerequisites ## Format, clippy, licences, duplicate versions, purity of core
 	@$(CARGO) fmt --all -- --check
 	@$(CARGO) clippy --workspace --all-targets -- -D warnings
 	@$(CARGO) test -p reload-tests --test dependencies
+
+.PHONY: refresh-openapi
+refresh-openapi: prerequisites control-plane ## tests/openapi: the schema of pod specs, from the control plane of the tests
+	@REFRESH_OPENAPI=yes $(CARGO) test -p reload-tests --test openapi the_stored_schema
+
+FUZZ_RUNS ?= 5000000
+
+.PHONY: fuzz
+fuzz: prerequisites ## FUZZ_RUNS inputs (5 million) for each fuzz target; wants a C++ compiler
+	@fuzz/run.sh $(FUZZ_RUNS)
+
+.PHONY: bench-core
+bench-core: prerequisites ## Benchmarks of core: digests, records, verdicts
+	@$(CARGO) bench -p reload-core --bench core
+
+.PHONY: vectors
+vectors: ## tests/vectors: the golden vectors of the record's format, by Python 3
+	@tests/vectors/generate.py
 
 .PHONY: demo
 demo: prerequisites control-plane build ## The main job on a cluster of its own, step by step
@@ -49,5 +71,5 @@ demo-down: prerequisites ## Remove what the demo has left running
 	@$(CARGO) run --quiet -p reload-tests --bin demo -- down
 
 .PHONY: clean-cache
-clean-cache: ## Remove the cached control plane (Go keeps its own: go clean -cache -modcache)
-	rm -rf "$(CACHE)/control-plane"
+clean-cache: ## Remove the cached control plane and node (Go keeps its own: go clean -cache -modcache)
+	rm -rf "$(CACHE)/control-plane" "$(CACHE)/real-node"

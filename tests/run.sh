@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# `cargo test` with the arguments of this script. Runs all suites even when one fails, and ends with
-# a line that sums up what ran: N passed, N failed, N skipped.
+# `cargo test` with the arguments of this script. Runs all suites even when one fails, says what was
+# skipped for which reason, and ends with a line that sums up what ran: N passed, N failed, N skipped.
 set -uo pipefail
 
 log=$(mktemp)
@@ -15,5 +15,7 @@ sed "s/$(printf '\033')\[[0-9;]*m//g" "$log" | awk '
       if ($i ~ /^ignored/) skipped += $(i - 1)
     }
   }
+  / \.\.\. ignored, / { sub(/.* \.\.\. ignored, /, ""); reasons[$0]++ }
+  END { for (reason in reasons) printf "skipped %d: %s\n", reasons[reason], reason }
   END { printf "%d passed, %d failed, %d skipped\n", passed, failed, skipped }'
 exit "$status"

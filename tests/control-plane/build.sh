@@ -2,6 +2,9 @@
 # Builds a local Kubernetes control plane from the Go module beside this script, into a cache
 # outside the checkout, and prints the folder that holds the binaries. A second run builds nothing.
 #
+#   build.sh         the control plane
+#   build.sh node    the control plane, and what a real node runs: kubelet, kube-proxy
+#
 #   KUBEBUILDER_ASSETS     a folder with binaries to use; only what it lacks is built
 #   KUBECTL_RELOAD_CACHE   where the cache lies (default: ${XDG_CACHE_HOME:-~/.cache}/kubectl-reload)
 #
@@ -10,6 +13,12 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
 tools=(kube-apiserver kube-controller-manager kube-scheduler kubectl etcd kwok kwokctl)
+# What must not be newer than the API server.
+bound=(kube-controller-manager kube-scheduler)
+if [[ ${1:-} = node ]]; then
+  tools+=(kubelet kube-proxy)
+  bound+=(kubelet kube-proxy)
+fi
 package_of() {
   case $1 in
     etcd) echo go.etcd.io/etcd/server/v3 ;;
@@ -28,8 +37,8 @@ key=$(cat go.mod go.sum | cksum | tr ' ' '-')
 cache=${KUBECTL_RELOAD_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/kubectl-reload}/control-plane/$version-$key
 bin=$cache/bin
 
-# What KUBEBUILDER_ASSETS holds is used as it is. The parts of a control plane must not be newer
-# than its API server, so a foreign API server has to bring its own company.
+# What KUBEBUILDER_ASSETS holds is used as it is. The parts of a cluster must not be newer than its
+# API server, so a foreign API server has to bring its own company.
 assets=
 if [[ -n ${KUBEBUILDER_ASSETS:-} ]]; then
   [[ -d $KUBEBUILDER_ASSETS ]] || fail "KUBEBUILDER_ASSETS=$KUBEBUILDER_ASSETS is not a folder: name one that holds kube-apiserver, or unset it"
@@ -37,7 +46,7 @@ if [[ -n ${KUBEBUILDER_ASSETS:-} ]]; then
   if ready "$assets/kube-apiserver"; then
     theirs=$("$assets/kube-apiserver" --version | minor)
     if [[ $theirs != $(minor <<<"$version") ]]; then
-      for tool in kube-controller-manager kube-scheduler; do
+      for tool in "${bound[@]}"; do
         ready "$assets/$tool" || fail "KUBEBUILDER_ASSETS has kube-apiserver $theirs but no $tool: put $tool $theirs beside it, or unset KUBEBUILDER_ASSETS"
       done
     fi
@@ -93,10 +102,18 @@ lock() {
   trap 'exit 143' TERM
 }
 
+# kube-proxy imports modules whose checksums the control plane needs not. They lie in a file of
+# their own, so that the cache's key, and with it everybody's control plane, stays as it is.
+sums() {
+  cp go.mod "$cache/node.mod"
+  cat go.sum node.sum >"$cache/node.sum"
+}
+
 build() {
   local flags start tool i
   mkdir -p "$bin"
-  say "building Kubernetes $version once, into $bin (about 10 minutes on 2 cores; Go's caches take 7 GB)"
+  sums
+  say "building Kubernetes $version once, into $bin: ${missing[*]} (all: about 10 minutes on 2 cores; Go's caches take 7 GB)"
   flags="-s -w -X k8s.io/component-base/version.gitVersion=$version"
   flags+=" -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=$(minor <<<"$version" | cut -d. -f2)"
   unset GOOS GOARCH
@@ -106,7 +123,7 @@ build() {
     tool=${missing[$i]}
     say "building $tool ($((i + 1)) of ${#missing[@]}, $((SECONDS - start)) s so far)"
     # -v names every package as it is compiled: count them, and let everything else through.
-    go build -v -trimpath -ldflags "$flags" -o "$bin/.$tool.$$" "$(package_of "$tool")" 2>&1 |
+    go build -v -trimpath -modfile="$cache/node.mod" -ldflags "$flags" -o "$bin/.$tool.$$" "$(package_of "$tool")" 2>&1 |
       awk '/^[^ ]+$/ && !/:$/ { if (++n % 100 == 0) print "control-plane:   " n " packages"; next } { print } { fflush() }' >&2 ||
       fail "go build of $tool failed; the lines above say why"
     mv "$bin/.$tool.$$" "$bin/$tool"

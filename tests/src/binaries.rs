@@ -16,16 +16,7 @@ impl Binaries {
     /// Finds the control plane, and builds it first where it is not in the cache: then this takes
     /// minutes, with progress on stderr.
     pub fn locate() -> Result<Self> {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("control-plane/build.sh");
-        let run = Command::new(&script)
-            .stdin(Stdio::null())
-            .stderr(Stdio::inherit())
-            .output()
-            .with_context(|| format!("cannot run {}", script.display()))?;
-        if !run.status.success() {
-            bail!("there is no control plane to test against: see the lines above");
-        }
-        let control_plane = PathBuf::from(String::from_utf8(run.stdout)?.trim_end());
+        let control_plane = built("control-plane/build.sh", &[])?;
         let version = version_of(&control_plane.join("kube-apiserver"))?;
         Ok(Self { control_plane, version })
     }
@@ -49,6 +40,21 @@ impl Binaries {
     pub fn webhook(&self) -> Result<PathBuf> {
         own("kubectl-reload-webhook")
     }
+}
+
+/// The folder that a script of these tests names, which builds first what it lacks.
+pub(crate) fn built(script: &str, arguments: &[&str]) -> Result<PathBuf> {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join(script);
+    let run = Command::new(&script)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .with_context(|| format!("cannot run {}", script.display()))?;
+    if !run.status.success() {
+        bail!("{} failed: the lines above say what to do", script.display());
+    }
+    Ok(PathBuf::from(String::from_utf8(run.stdout)?.trim_end()))
 }
 
 /// `Kubernetes v1.36.3` is what an API server says of itself.

@@ -20,6 +20,7 @@ use crate::wait::eventually;
 mod kwok;
 
 use kwok::Kwok;
+pub(crate) use kwok::certificates;
 
 /// How long a control plane may take to answer. It takes 4 s on 2 idle cores.
 const START: Duration = Duration::from_secs(120);
@@ -29,8 +30,10 @@ const START: Duration = Duration::from_secs(120);
 pub struct ClusterOptions {
     /// The context in its kubeconfig is `kwok-NAME`.
     pub name: String,
-    /// How many fake nodes it has.
+    /// How many fake nodes it has. With none, nobody plays a node.
     pub nodes: usize,
+    /// Addresses of its API server beyond 127.0.0.1: its certificate is valid for them, too.
+    pub addresses: Vec<String>,
     /// Flags of its components, as `component=flag=value`.
     pub flags: Vec<String>,
     /// Where it lies; a new temporary folder when `None`. The folder must not exist, and is
@@ -52,6 +55,7 @@ impl Default for ClusterOptions {
         Self {
             name: "kubectl-reload".to_owned(),
             nodes: 3,
+            addresses: Vec::new(),
             flags: flags.map(str::to_owned).to_vec(),
             folder: None,
         }
@@ -86,8 +90,8 @@ impl Cluster {
         fs::create_dir(&folder)
             .await
             .with_context(|| format!("cannot make the cluster's folder {}", folder.display()))?;
-        let kwok = Kwok::new(folder, options.name.clone(), binaries)?;
-        let guardian = kwok.create(&options.flags)?;
+        let kwok = Kwok::new(folder, &options, binaries)?;
+        let guardian = kwok.create()?;
         let cluster = Self { kwok, guardian: Some(guardian) };
         match cluster.ready(&options).await {
             Ok(()) => Ok(cluster),
@@ -184,9 +188,11 @@ impl Cluster {
         if code != 0 {
             bail!("kwokctl ended with exit code {code}");
         }
-        let nodes = options.nodes.to_string();
-        let scale = ["scale", "node", "--replicas", &nodes];
-        self.kwok.run(&scale).await?;
+        if options.nodes > 0 {
+            let nodes = options.nodes.to_string();
+            let scale = ["scale", "node", "--replicas", &nodes];
+            self.kwok.run(&scale).await?;
+        }
 
         let client = self.client().await?;
         let accounts = Api::<ServiceAccount>::namespaced(client.clone(), "default");
@@ -208,7 +214,7 @@ pub fn install_crypto_provider() {
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
-fn is_ready(node: &Node) -> bool {
+pub(crate) fn is_ready(node: &Node) -> bool {
     let status = node.status.iter();
     let mut conditions = status.flat_map(|status| status.conditions.iter().flatten());
     let tainted = node.spec.iter().any(|spec| spec.taints.is_some());
@@ -216,7 +222,7 @@ fn is_ready(node: &Node) -> bool {
 }
 
 /// Names that no other process uses, and no other cluster of this one.
-fn temporary_folder() -> PathBuf {
+pub(crate) fn temporary_folder() -> PathBuf {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     let now = jiff::Timestamp::now().as_millisecond();

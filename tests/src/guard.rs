@@ -87,9 +87,18 @@ impl Guardian {
         arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
         like: &Command,
     ) -> Result<Self> {
-        let mut command = Command::new("/bin/sh");
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", script, "guardian"]);
+        Self::spawn_shell(shell, arguments, like)
+    }
+
+    /// The same, but `shell` says which shell reads which script, and where.
+    pub(crate) fn spawn_shell(
+        mut command: Command,
+        arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
+        like: &Command,
+    ) -> Result<Self> {
         command
-            .args(["-c", script, "guardian"])
             .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -1,4 +1,5 @@
-//! Manifests of tests, short to write. No image is ever run: the nodes are fake.
+//! Manifests of tests, short to write. Fake nodes run no image; for a real one, see
+//! [`Workload::sees`].
 
 use serde_json::{Map, Value, json};
 
@@ -152,6 +153,14 @@ impl Workload {
     /// One key as a file, mounted by `subPath`: fixed until the container starts again.
     pub fn file(self, path: &str, source: Source<'_>, key: &str) -> Self {
         self.volume(source, json!({"mountPath": path, "subPath": key}))
+    }
+
+    /// A volume of another kind, mounted as a directory: `{"projected": {…}}`.
+    pub fn mount(self, path: &str, name: &str, mut volume: Value) -> Self {
+        volume["name"] = json!(name);
+        let mount = json!({"name": name, "mountPath": path});
+        self.push("/spec/template/spec/containers/0/volumeMounts", mount)
+            .push("/spec/template/spec/volumes", volume)
     }
 
     fn volume(self, source: Source<'_>, mut mount: Value) -> Self {

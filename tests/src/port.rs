@@ -22,8 +22,7 @@ pub struct Port {
 impl Port {
     /// Claims a port on which nobody listens.
     pub fn claim() -> Result<Self> {
-        let folder = std::env::temp_dir().join("kubectl-reload-ports");
-        create_for_everybody(&folder)?;
+        let folder = locks()?;
         let size = RANGE.end - RANGE.start;
         // Processes begin at different places, so that they seldom meet.
         let first = u16::try_from(std::process::id() * 37 % u32::from(size))?;
@@ -46,16 +45,17 @@ impl Port {
 }
 
 /// The folder of locks is shared by all users of the machine, like the ports.
-fn create_for_everybody(folder: &Path) -> Result<PathBuf> {
-    if fs::create_dir(folder).is_ok() {
-        fs::set_permissions(folder, fs::Permissions::from_mode(0o1777))
+pub(crate) fn locks() -> Result<PathBuf> {
+    let folder = std::env::temp_dir().join("kubectl-reload-ports");
+    if fs::create_dir(&folder).is_ok() {
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o1777))
             .with_context(|| format!("cannot open {} to everybody", folder.display()))?;
     }
-    Ok(folder.to_owned())
+    Ok(folder)
 }
 
 /// `None`: another process or another value of this one holds it.
-fn lock(path: &Path) -> Option<File> {
+pub(crate) fn lock(path: &Path) -> Option<File> {
     let file = File::options()
         .create(true)
         .truncate(false)

@@ -40,6 +40,12 @@ pub struct Process {
 impl Process {
     /// Starts the command with its arguments, environment and working directory.
     pub async fn spawn(command: &Command, streams: &Streams) -> Result<Self> {
+        Self::spawn_by(Command::new("/bin/sh"), command, streams).await
+    }
+
+    /// The same, but through `shell`, which may lead to a shell elsewhere: `nsenter … /bin/sh`.
+    pub(crate) async fn spawn_by(mut shell: Command, command: &Command, streams: &Streams) -> Result<Self> {
+        shell.args(["-c", PROCESS, "guardian"]);
         let program = command.get_program().to_string_lossy().into_owned();
         let files = [&streams.input, &streams.stdout, &streams.stderr];
         let arguments = files
@@ -47,7 +53,7 @@ impl Process {
             .map(OsString::from)
             .chain([command.get_program().to_owned()])
             .chain(command.get_args().map(OsString::from));
-        let guardian = Guardian::spawn(PROCESS, arguments, command)?;
+        let guardian = Guardian::spawn_shell(shell, arguments, command)?;
         guardian.started().await.with_context(|| format!("cannot start {program}"))?;
         Ok(Self { program, guardian })
     }

@@ -201,7 +201,7 @@ impl Webhook {
         command
             .arg("--listen")
             .arg(format!("127.0.0.1:{}", self.port.number()))
-            .args(["--hostname", "127.0.0.1"])
+            .args(["--hostname", "127.0.0.1", "--shutdown-delay", "0s"])
             .args(["--namespace", &self.options.install_namespace])
             .args(["--registration", &self.options.registration])
             .arg("--kubeconfig")

@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
+use super::ClusterOptions;
 use crate::binaries::Binaries;
 use crate::guard::{CLUSTER, Guardian};
 use crate::port::Port;
@@ -22,12 +23,18 @@ pub(super) struct Kwok {
     ports: Vec<Port>,
 }
 
+/// Where a cluster's CA lies (`ca.crt`), and the administrator's certificate and key (`admin.crt`,
+/// `admin.key`).
+pub(crate) fn certificates(folder: &Path, name: &str) -> PathBuf {
+    folder.join("clusters").join(name).join("pki")
+}
+
 impl Kwok {
     /// Writes the configuration of a new cluster into its folder.
-    pub(super) fn new(folder: PathBuf, name: String, binaries: Binaries) -> Result<Self> {
+    pub(super) fn new(folder: PathBuf, options: &ClusterOptions, binaries: Binaries) -> Result<Self> {
         let ports = (0..PORTS.len()).map(|_| Port::claim()).collect::<Result<Vec<_>>>()?;
-        let kwok = Self { folder, name, binaries, ports };
-        let text = serde_json::to_string_pretty(&kwok.configuration())?;
+        let kwok = Self { folder, name: options.name.clone(), binaries, ports };
+        let text = serde_json::to_string_pretty(&kwok.configuration(options))?;
         fs::write(kwok.configuration_file(), text)?;
         Ok(kwok)
     }
@@ -60,16 +67,13 @@ impl Kwok {
     }
 
     /// Begins to create the cluster under a guardian, which reports kwokctl's exit code.
-    pub(super) fn create(&self, flags: &[String]) -> Result<Guardian> {
+    pub(super) fn create(&self) -> Result<Guardian> {
         let command = self.command(&["create", "cluster", "--wait", "120s"]);
         let paths = [self.log(), self.folder.clone(), PathBuf::from(&self.name)];
         let mut arguments: Vec<OsString> = paths.map(OsString::from).to_vec();
         arguments.push(command.get_program().to_owned());
         arguments.extend(command.get_args().map(OsString::from));
         arguments.extend(["--kubeconfig".into(), self.kubeconfig().into()]);
-        for flag in flags {
-            arguments.extend(["--extra-args".into(), flag.into()]);
-        }
         Guardian::spawn(CLUSTER, arguments, &command)
     }
 
@@ -123,10 +127,11 @@ impl Kwok {
     }
 
     /// <https://kwok.sigs.k8s.io/docs/user/configuration/>: a `KwokctlConfiguration`.
-    fn configuration(&self) -> Value {
+    fn configuration(&self, wanted: &ClusterOptions) -> Value {
         let mut options = json!({
             "runtime": "binary",
             "bindAddress": "127.0.0.1",
+            "kubeApiserverCertSANs": wanted.addresses,
             "kubeVersion": self.binaries.version(),
         });
         for (option, binary) in BINARIES {
@@ -135,12 +140,27 @@ impl Kwok {
         for (option, port) in PORTS.iter().zip(&self.ports) {
             options[*option] = json!(port.number());
         }
+        if wanted.nodes == 0 {
+            options["disable"] = json!(["kwok-controller"]);
+        }
         json!({
             "apiVersion": "config.kwok.x-k8s.io/v1alpha1",
             "kind": "KwokctlConfiguration",
             "options": options,
+            "componentsPatches": patches(&wanted.flags),
         })
     }
+}
+
+/// `component=flag=value` as kwokctl's configuration has it. Its own `--extra-args` says the same,
+/// but fails when a second component has two.
+fn patches(flags: &[String]) -> Vec<Value> {
+    let patch = |flag: &String| {
+        let mut parts = flag.splitn(3, '=');
+        let mut part = || parts.next().unwrap_or_default();
+        json!({"name": part(), "extraArgs": [{"key": part(), "value": part()}]})
+    };
+    flags.iter().map(patch).collect()
 }
 
 const BINARIES: [(&str, &str); 6] = [

@@ -1,0 +1,3 @@
+module kubectl-reload/real-node
+
+go 1.26.0
