@@ -1,0 +1,277 @@
+//! What `sync` leaves alone, and what it says of it.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use kube::api::{Api, Patch, PatchParams, PostParams};
+use kube::core::{ApiResource, DynamicObject};
+use reload_tests::manifest::{config_map, secret};
+use reload_tests::{Cluster, Namespace, Source, Workload, eventually, with_namespace};
+use serde_json::{Value, json};
+
+const WHILE: Duration = Duration::from_secs(60);
+
+#[tokio::test]
+async fn what_is_missing_is_told_whatever_else_has_drifted() -> Result<()> {
+    let cluster = Cluster::shared().await?;
+    with_namespace(cluster, "hidden", async |ns| {
+        let _webhook = ns.webhook().await?;
+        ns.apply([
+            config_map("there", &[("a", "1")]),
+            config_map("files", &[("used", "1"), ("needed", "1")]),
+        ])
+        .await?;
+        let items = json!([{"key": "used", "path": "used"}, {"key": "needed", "path": "needed"}]);
+        let volume = json!([{"name": "v", "configMap": {"name": "files", "items": items}}]);
+        let mount = json!([{"name": "v", "mountPath": "/used", "subPath": "used"}]);
+        ns.deploy([
+            // Of a source that was absent at admission, only times tell; a fake node starts it.
+            Workload::deployment("awaits")
+                .env("A", Source::config_map("there"), "a")
+                .env_from(Source::config_map("absent")),
+            // A key of the volume that no mount shows is required all the same.
+            Workload::deployment("needs")
+                .env("A", Source::config_map("there"), "a")
+                .with("/spec/template/spec", "volumes", volume)
+                .with("/spec/template/spec/containers/0", "volumeMounts", mount),
+        ])
+        .await?;
+        ns.kubectl().run(&["patch", "configmap", "there", "-p", "{\"data\":{\"a\":\"2\"}}"]).await?;
+        ns.apply([config_map("files", &[("used", "1")])]).await?;
+        let before = (ns.pod_uids("deployment/awaits").await?, ns.pod_uids("deployment/needs").await?);
+        let sync = ns.reload(&["sync", "--yes"]).await?;
+        ensure!(sync.code == 1, "{sync}");
+        for text in ["configmap/absent does not exist, so", "configmap/files lacks needed, so"] {
+            ensure!(sync.stdout.contains(text), "{text} is not in {sync}");
+        }
+        let after = (ns.pod_uids("deployment/awaits").await?, ns.pod_uids("deployment/needs").await?);
+        assert_eq!(before, after);
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn an_unset_variable_for_a_namespace_is_not_all_namespaces() -> Result<()> {
+    let cluster = Cluster::shared().await?;
+    with_namespace(cluster, "unset", async |ns| {
+        let _webhook = ns.webhook().await?;
+        drifted(&ns, [Workload::deployment("shop").env_from(Source::config_map("settings"))]).await?;
+        let sync = cluster.kubectl().reload(&["sync", "--yes", "-n", ""]).await?.success()?;
+        assert_eq!(sync.stdout, "Nothing to restart.\n");
+        assert_eq!(ns.status().await?.drifted(), ["deployment/shop"]);
+        let wrong = cluster.kubectl().reload(&["sync", "--yes", "-n", "../unset"]).await?;
+        ensure!(wrong.code == 2 && wrong.stderr.contains("no namespace has such a name"), "{wrong}");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_controller_of_another_group_is_not_taken_for_a_built_in_one() -> Result<()> {
+    let cluster = Cluster::shared().await?;
+    with_namespace(cluster, "groups", async |ns| {
+        let _webhook = ns.webhook().await?;
+        let names = json!({"plural": "statefulsets", "singular": "statefulset", "kind": "StatefulSet"});
+        let schema = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+        cluster
+            .kubectl()
+            .apply(&[json!({
+                "apiVersion": "apiextensions.k8s.io/v1",
+                "kind": "CustomResourceDefinition",
+                "metadata": {"name": "statefulsets.example.com"},
+                "spec": {"group": "example.com", "names": names, "scope": "Namespaced", "versions": [
+                    {"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": schema}}]},
+            })])
+            .await?;
+        let resource = ApiResource {
+            group: "example.com".to_owned(),
+            version: "v1".to_owned(),
+            api_version: "example.com/v1".to_owned(),
+            kind: "StatefulSet".to_owned(),
+            plural: "statefulsets".to_owned(),
+        };
+        let custom: Api<DynamicObject> = Api::namespaced_with(ns.client(), ns.name(), &resource);
+        let owner = eventually("the custom controller is there", WHILE, async || {
+            Ok(custom.create(&PostParams::default(), &DynamicObject::new("db", &resource)).await?)
+        })
+        .await?;
+        ns.apply([config_map("settings", &[("a", "1")])]).await?;
+        ns.deploy([Workload::stateful_set("db")]).await?;
+        let reference = json!([{"apiVersion": "example.com/v1", "kind": "StatefulSet", "name": "db",
+            "uid": owner.metadata.uid, "controller": true}]);
+        let container = json!({"name": "app", "image": "none", "envFrom": [{"configMapRef": {"name": "settings"}}]});
+        let pod = json!({"apiVersion": "v1", "kind": "Pod",
+            "metadata": {"name": "custom", "ownerReferences": reference}, "spec": {"containers": [container]}});
+        ns.apply([pod]).await?;
+        ns.kubectl().run(&["patch", "configmap", "settings", "-p", "{\"data\":{\"a\":\"2\"}}"]).await?;
+        let status = ns.status().await?;
+        assert_eq!(status.drifted(), ["statefulset.example.com/db"]);
+        let before = ns.pod_uids("statefulset/db").await?;
+        let sync = ns.reload(&["sync", "--yes"]).await?;
+        ensure!(sync.code == 1 && sync.stdout.contains("restart it by what made it"), "{sync}");
+        assert_eq!(ns.pod_uids("statefulset/db").await?, before);
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn what_would_not_roll_is_not_restarted() -> Result<()> {
+    let cluster = Cluster::shared().await?;
+    with_namespace(cluster, "held", async |ns| {
+        let _webhook = ns.webhook().await?;
+        let source = Source::config_map("settings");
+        let partition = json!({"type": "RollingUpdate", "rollingUpdate": {"partition": 1}});
+        drifted(
+            &ns,
+            [
+                Workload::deployment("paused").env_from(source),
+                Workload::stateful_set("partitioned").env_from(source).with(
+                    "/spec",
+                    "updateStrategy",
+                    partition,
+                ),
+                Workload::daemon_set("by-hand").env_from(source).with(
+                    "/spec",
+                    "updateStrategy",
+                    json!({"type": "OnDelete"}),
+                ),
+            ],
+        )
+        .await?;
+        ns.kubectl().run(&["rollout", "pause", "deployment/paused"]).await?;
+        let sync = ns.reload(&["sync", "--yes", "--keep-going"]).await?;
+        ensure!(sync.code == 1, "{sync}");
+        for text in ["it is paused", "below partition 1", "OnDelete"] {
+            ensure!(sync.stdout.contains(text), "{text} is not in {sync}");
+        }
+        assert_eq!(ns.status().await?.drifted().len(), 3);
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_stuck_rollout_is_drift_and_is_not_restarted_into() -> Result<()> {
+    let cluster = Cluster::shared().await?;
+    with_namespace(cluster, "stuck", async |ns| {
+        let _webhook = ns.webhook().await?;
+        let shop = Workload::deployment("shop").replicas(2).env_from(Source::config_map("settings"));
+        drifted(&ns, [shop.with("/spec", "progressDeadlineSeconds", json!(2))]).await?;
+        let nowhere =
+            json!({"spec": {"template": {"spec": {"nodeSelector": {"is": "nowhere"}}}}}).to_string();
+        ns.kubectl().run(&["patch", "deployment", "shop", "-p", &nowhere]).await?;
+        eventually("it is rolling or stuck", WHILE, async || {
+            let verdict = ns.status().await?.verdict("deployment/shop")?;
+            ensure!(verdict.starts_with("Rolling") || verdict.starts_with("Drifted"), "{verdict}");
+            let shown = ns.reload(&["status"]).await?.success()?;
+            ensure!(shown.stdout.contains("rollout stuck"), "{shown}");
+            Ok(())
+        })
+        .await?;
+        assert_eq!(ns.status().await?.drifted(), ["deployment/shop"]);
+        let sync = ns.reload(&["sync"]).await?;
+        ensure!(sync.code == 1 && sync.stdout.contains("mend its new pods"), "{sync}");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn after_a_failure_nothing_more_is_begun_and_what_was_begun_is_told() -> Result<()> {
+    let cluster = Cluster::shared().await?;
+    with_namespace(cluster, "failure", async |ns| {
+        let _webhook = ns.webhook().await?;
+        let source = Source::config_map("settings");
+        drifted(&ns, ["a", "b", "c"].map(|name| Workload::deployment(name).env_from(source))).await?;
+        // New pods have nowhere to run: every restart fails.
+        let quota = json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "full"},
+            "spec": {"hard": {"pods": "3"}}});
+        ns.apply([quota]).await?;
+        eventually("the quota is counted", WHILE, async || {
+            let quota = ns.kubectl().json(&["resourcequota", "full"]).await?;
+            ensure!(quota["status"]["used"]["pods"] == "3", "{quota}");
+            Ok(())
+        })
+        .await?;
+        let sync = ns.reload(&["sync", "--yes", "--max-parallel", "2", "--timeout", "2s"]).await?;
+        ensure!(sync.code == 1, "{sync}");
+        assert_eq!(sync.stdout.matches(" failed: not healthy within 2s").count(), 2, "{sync}");
+        ensure!(sync.stdout.contains("1 more not restarted"), "{sync}");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn times_at_the_end_of_time_and_names_with_escapes_do_no_harm() -> Result<()> {
+    let cluster = Cluster::shared().await?;
+    with_namespace(cluster, "hostile", async |ns| {
+        let _webhook = ns.webhook().await?;
+        let workload = Workload::deployment("shop").env_from(Source::config_map("settings"));
+        // The API server takes any name for a volume's source.
+        let volume = json!([{"name": "v", "configMap": {"name": "\u{1b}[31mred"}}]);
+        let workload = workload.with("/spec/template/spec", "volumes", volume);
+        let mount = json!([{"name": "v", "mountPath": "/v"}]);
+        drifted(&ns, [workload.with("/spec/template/spec/containers/0", "volumeMounts", mount)]).await?;
+        let api: Api<k8s_openapi::api::core::v1::ConfigMap> = ns.api();
+        let mut map = api.get("settings").await?;
+        for entry in map.metadata.managed_fields.iter_mut().flatten() {
+            entry.time = Some(serde_json::from_value(json!("9999-12-30T21:59:59Z"))?);
+        }
+        api.replace("settings", &PostParams::default(), &map).await?;
+        ns.kubectl().run(&["rollout", "restart", "deployment/shop"]).await?;
+        ns.rolled_out("deployment/shop").await?;
+        for arguments in
+            [&["status", "--all"] as &[&str], &["status", "-o", "name"], &["sync", "--dry-run=client"]]
+        {
+            let output = ns.reload(arguments).await?.success()?;
+            ensure!(!output.stdout.contains('\u{1b}') && !output.stderr.contains('\u{1b}'), "{output:?}");
+        }
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_restart_that_is_taken_back_is_told() -> Result<()> {
+    let cluster = Cluster::shared().await?;
+    with_namespace(cluster, "reverted", async |ns| {
+        let _webhook = ns.webhook().await?;
+        drifted(&ns, [Workload::deployment("shop").replicas(3).env_from(Source::config_map("settings"))])
+            .await?;
+        let revert = async {
+            eventually("it is restarted", WHILE, async || {
+                let object = ns.kubectl().json(&["deployment", "shop"]).await?;
+                let annotations = &object["spec"]["template"]["metadata"]["annotations"];
+                ensure!(annotations["kubectl.kubernetes.io/restartedAt"].is_string(), "not yet");
+                let none = json!({"spec": {"paused": true, "template": {"metadata": {"annotations":
+                    {"kubectl.kubernetes.io/restartedAt": Value::Null}}}}});
+                let deployments: Api<k8s_openapi::api::apps::v1::Deployment> = ns.api();
+                deployments.patch("shop", &PatchParams::default(), &Patch::Merge(&none)).await?;
+                Ok(())
+            })
+            .await
+        };
+        // New pods do not start, so that the rollout is under way when it is taken back.
+        ns.kubectl()
+            .run(&["patch", "deployment", "shop", "-p", "{\"spec\":{\"minReadySeconds\":30}}"])
+            .await?;
+        let sync = ["sync"];
+        let (sync, reverted) = tokio::join!(ns.reload(&sync), revert);
+        reverted?;
+        let sync = sync?;
+        ensure!(sync.code == 1 && sync.stdout.contains("took the restart back"), "{sync}");
+        Ok(())
+    })
+    .await
+}
+
+/// Deploys workloads that use ConfigMap `settings`, which changes then.
+async fn drifted(ns: &Namespace<'_>, workloads: impl IntoIterator<Item = Workload>) -> Result<()> {
+    ns.apply([config_map("settings", &[("a", "1")]), secret("unused", &[("a", "1")])]).await?;
+    ns.deploy(workloads).await?;
+    ns.kubectl().run(&["patch", "configmap", "settings", "-p", "{\"data\":{\"a\":\"2\"}}"]).await?;
+    Ok(())
+}
