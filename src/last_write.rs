@@ -40,6 +40,15 @@ struct Fields {
     binary_data: Option<Owned>,
     #[serde(rename = "f:stringData")]
     string_data: Option<Owned>,
+    #[serde(rename = "f:immutable")]
+    immutable: Option<IgnoredAny>,
+}
+
+impl ManagedFields {
+    /// Whether somebody has set `immutable`, which metadata alone does not show.
+    pub fn sets_immutable(&self) -> bool {
+        self.fields.as_ref().is_some_and(|fields| fields.immutable.is_some())
+    }
 }
 
 type Owned = BTreeMap<String, IgnoredAny>;

@@ -4,7 +4,7 @@ mod infer;
 mod ladder;
 mod overridden;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
@@ -110,6 +110,8 @@ pub struct Pod {
     pub record: Result<Record, Unrecorded>,
     /// Whether its processes follow changes of mounted files by themselves.
     pub rereads: bool,
+    /// Immutable sources of whose name its node may go on serving an older content.
+    pub suspects: BTreeSet<SourceId>,
 }
 
 /// Why a pod has no record to go by.

@@ -225,6 +225,12 @@ impl Inventory {
         Some((&source.uid, &source.resource_version))
     }
 
+    /// Since when a source is there, if it is immutable.
+    pub(crate) fn immutable_since(&self, namespace: &str, id: &SourceId) -> Option<Timestamp> {
+        let source = self.sources.get(&(id.kind, namespace.to_owned(), id.name.clone()))?;
+        source.managed_fields.iter().any(ManagedFields::sets_immutable).then_some(source.creation_timestamp)
+    }
+
     /// Whether a source asks to be left out.
     ///
     /// # Errors

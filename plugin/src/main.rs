@@ -2,6 +2,8 @@
 
 mod api;
 mod connection;
+mod findings;
+mod immutable;
 mod inventory;
 mod log;
 mod pods;
@@ -9,6 +11,7 @@ mod report;
 mod restart;
 mod rollout;
 mod scope;
+mod sources;
 mod status;
 mod survey;
 mod sync;

@@ -4,19 +4,16 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
-use kube::Client;
 use reload_core::verdict::{Certainty, Verdict};
 use serde::Serialize;
 
-use crate::api::{ApiError, Resource, get_object};
 use crate::connection::{Connection, ConnectionArgs};
-use crate::inventory::Inventory;
-use crate::report::{Cause, WorkloadReport, find_rolling, roll_up};
-use crate::rollout;
-use crate::scope::{ScopeArgs, Target};
-use crate::survey::{JudgementArgs, survey};
+use crate::findings::find;
+use crate::report::{Cause, WorkloadReport};
+use crate::scope::ScopeArgs;
+use crate::survey::JudgementArgs;
 use crate::table::{age, emit, printable, render};
-use crate::workload::{Kind, WorkloadName};
+use crate::workload::Kind;
 
 /// Shows which workloads run on old configuration, and which keys changed.
 ///
@@ -59,19 +56,6 @@ enum Output {
     Name,
 }
 
-/// Why nothing is known of the workloads that a command is about.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum StatusError {
-    #[error(transparent)]
-    Api(#[from] ApiError),
-    /// A namespace that is named and does not exist.
-    #[error("namespace {0:?} does not exist: choose another with -n, or see kubectl get namespaces")]
-    NoNamespace(String),
-    /// A workload that is named and does not exist.
-    #[error("{workload} does not exist in namespace {namespace:?}: see kubectl get {kind} -n {namespace}")]
-    NoWorkload { workload: String, namespace: String, kind: String },
-}
-
 /// Runs the command.
 pub(crate) async fn run(args: StatusArgs) -> anyhow::Result<ExitCode> {
     let targets = args.scope.targets()?;
@@ -89,70 +73,6 @@ pub(crate) async fn run(args: StatusArgs) -> anyhow::Result<ExitCode> {
     }
     let drifted = reports.iter().any(WorkloadReport::is_drifted);
     Ok(if args.exit_code && drifted { ExitCode::from(1) } else { ExitCode::SUCCESS })
-}
-
-/// Fetches and judges what a command is about.
-///
-/// # Errors
-/// When it cannot be fetched, or a name that was given does not exist.
-pub(crate) async fn find(
-    client: &Client,
-    namespace: Option<&str>,
-    selector: Option<&str>,
-    targets: &[Target],
-    judgement: &JudgementArgs,
-) -> Result<Vec<WorkloadReport>, StatusError> {
-    let mut inventory = Inventory::fetch(client, namespace, selector).await?;
-    if targets.iter().any(|target| target.kind == Kind::Deployment) {
-        if let Some(error) = inventory.without_replica_sets.take() {
-            return Err(error.into());
-        }
-    }
-    let wanted =
-        |workload: &WorkloadName| targets.is_empty() || targets.iter().any(|target| target.matches(workload));
-    let pods = survey(client, &inventory, judgement, wanted).await?;
-    let mut reports = roll_up(&pods);
-    find_rolling(client, &inventory, &pods, &mut reports, Timestamp::now()).await;
-    if let Some(namespace) = namespace {
-        if reports.is_empty() {
-            check_namespace(client, namespace).await?;
-        }
-        for target in targets {
-            if !reports.iter().any(|report| target.matches(&report.workload)) {
-                check_workload(client, namespace, target).await?;
-            }
-        }
-    }
-    Ok(reports)
-}
-
-/// An empty answer about a namespace that does not exist is no answer.
-async fn check_namespace(client: &Client, namespace: &str) -> Result<(), StatusError> {
-    let resource =
-        Resource { group: "/api/v1", plural: "namespaces", namespace: None, name: Some(namespace) };
-    match get_object(client, resource).await {
-        Err(error) if error.is_not_found() => Err(StatusError::NoNamespace(namespace.to_owned())),
-        // Whoever may list pods need not have the right to read namespaces.
-        _ => Ok(()),
-    }
-}
-
-async fn check_workload(client: &Client, namespace: &str, target: &Target) -> Result<(), StatusError> {
-    let Some(name) = &target.name else { return Ok(()) };
-    let workload =
-        WorkloadName { namespace: namespace.to_owned(), kind: target.kind.clone(), name: name.clone() };
-    if target.kind.resource().is_none() {
-        return Ok(());
-    }
-    match get_object(client, rollout::resource(&workload)).await {
-        Err(error) if error.is_not_found() => Err(StatusError::NoWorkload {
-            workload: workload.to_string(),
-            namespace: namespace.to_owned(),
-            kind: target.kind.singular(),
-        }),
-        Err(error) if !error.is_forbidden() => Err(error.into()),
-        _ => Ok(()),
-    }
 }
 
 fn needs_attention(report: &WorkloadReport) -> bool {

@@ -1,23 +1,21 @@
 //! The survey: from the inventory to a verdict on every pod, reading no more than it takes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use clap::Args;
-use futures::StreamExt;
 use jiff::Timestamp;
 use kube::Client;
-use reload_core::hash_key::HashKey;
 use reload_core::options::InvalidOption;
-use reload_core::record::{PodIdentity, Record, SourceRecord};
-use reload_core::source::{IGNORED, Source, SourceId, SourceKind};
-use reload_core::verdict::{
-    Certainty, Finding, Lag, Pod, SourceState, Unrecorded, Verdict, judge, unmoved, worst,
-};
+use reload_core::record::{PodIdentity, Record};
+use reload_core::source::{IGNORED, SourceId};
+use reload_core::verdict::{Certainty, Finding, Lag, Pod, Unrecorded, Verdict, judge, unmoved, worst};
 
-use crate::api::{ApiError, Resource, get_object};
+use crate::api::ApiError;
+use crate::immutable::{Immutables, Suspects};
 use crate::inventory::{Inventory, PodMetadata, Revision};
-use crate::pods::{self, PARALLEL};
+use crate::pods;
 use crate::scope::parse_namespace;
+use crate::sources::read_sources;
 use crate::workload::WorkloadName;
 
 /// What verdicts rest on besides the cluster.
@@ -71,8 +69,6 @@ struct Candidate<'a> {
     record: Result<Record, Unrecorded>,
 }
 
-type States = BTreeMap<String, BTreeMap<SourceId, SourceState>>;
-
 /// Judges the pods of those workloads that `wanted` takes.
 ///
 /// # Errors
@@ -83,31 +79,31 @@ pub(crate) async fn survey(
     args: &JudgementArgs,
     wanted: impl Fn(&WorkloadName) -> bool,
 ) -> Result<Vec<SurveyedPod>, ApiError> {
+    let (suspects, judged) = look(client, inventory, wanted).await?;
+    warn_of_records(judged.iter().map(|(_, candidate)| candidate));
     let mut surveyed = Vec::new();
     let mut candidates = Vec::new();
-    for metadata in &inventory.pods {
-        let workload = inventory.workload(metadata);
-        if !wanted(&workload) {
-            continue;
-        }
-        let identity = metadata.identity();
-        let record = record(metadata, &identity);
+    for (workload, candidate) in judged {
+        let metadata = candidate.metadata;
         let now = |id: &SourceId| inventory.version(&metadata.namespace, id);
-        match record {
+        match &candidate.record {
             _ if metadata.is_ignored() => {
                 surveyed.push(unjudged(inventory, metadata, Verdict::Ignored, Certainty::Recorded));
             }
-            Ok(record) if unmoved(&record, now) => {
+            Ok(record) if unmoved(record, now) && !suspects.contains_key(&workload) => {
                 surveyed.push(unjudged(inventory, metadata, Verdict::Current, Certainty::Recorded));
             }
-            record => candidates.push(Candidate { metadata, identity, record }),
+            _ => candidates.push(candidate),
         }
     }
     tracing::info!(settled = surveyed.len(), candidates = candidates.len(), "metadata compared");
 
-    let (pods, others) = extract(client, inventory, candidates, args).await?;
+    let (mut pods, others) = extract(client, inventory, candidates, args).await?;
+    for (metadata, pod) in &mut pods {
+        pod.suspects = suspects.get(&inventory.workload(metadata)).cloned().unwrap_or_default();
+    }
     surveyed.extend(others);
-    let (states, hash_key) = read_sources(client, inventory, &pods, args).await;
+    let (states, hash_key) = read_sources(client, inventory, &pods, &args.install_namespace).await;
     for (metadata, pod) in &pods {
         let none = BTreeMap::new();
         let sources = states.get(&metadata.namespace).unwrap_or(&none);
@@ -116,6 +112,49 @@ pub(crate) async fn survey(
         surveyed.push(SurveyedPod { findings, ..unjudged(inventory, metadata, verdict, certainty) });
     }
     Ok(surveyed)
+}
+
+/// Says of how many pods the record is not believed, and why.
+fn warn_of_records<'a>(candidates: impl Iterator<Item = &'a Candidate<'a>>) {
+    let mut whys: BTreeMap<String, Vec<&PodIdentity>> = BTreeMap::new();
+    for Candidate { identity, record, .. } in candidates {
+        match record {
+            Ok(_) | Err(Unrecorded::None) => {}
+            Err(why) => whys.entry(why.to_string()).or_default().push(identity),
+        }
+    }
+    for (why, pods) in whys {
+        let others = match pods.len() - 1 {
+            0 => String::new(),
+            others => format!(" and {others} more"),
+        };
+        let PodIdentity { name, namespace, .. } = pods[0];
+        tracing::warn!("pod {name} in namespace {namespace}{others} counts as unrecorded: {why}");
+    }
+}
+
+/// The wanted pods with their records; and which workloads use immutable sources that were made
+/// again.
+async fn look<'a>(
+    client: &Client,
+    inventory: &'a Inventory,
+    wanted: impl Fn(&WorkloadName) -> bool,
+) -> Result<(Suspects, Vec<(WorkloadName, Candidate<'a>)>), ApiError> {
+    let mut immutables = Immutables::default();
+    let mut looked = Vec::new();
+    for metadata in &inventory.pods {
+        let workload = inventory.workload(metadata);
+        let identity = metadata.identity();
+        let record = record(metadata, &identity);
+        if let Ok(record) = &record {
+            // Of all pods: one that is not wanted keeps a name alive all the same.
+            immutables.note(inventory, &workload, record, identity.created_at);
+        }
+        if wanted(&workload) {
+            looked.push((workload, Candidate { metadata, identity, record }));
+        }
+    }
+    Ok((immutables.suspects(client, inventory).await?, looked))
 }
 
 fn unjudged(
@@ -137,16 +176,9 @@ fn unjudged(
 
 fn record(pod: &PodMetadata, identity: &PodIdentity) -> Result<Record, Unrecorded> {
     let record = Record::parse(pod.record().ok_or(Unrecorded::None)?);
-    let trusted = record.map_err(Unrecorded::from).and_then(|record| {
+    record.map_err(Unrecorded::from).and_then(|record| {
         record.check(identity)?;
         Ok(record)
-    });
-    trusted.inspect_err(|why| {
-        tracing::warn!(
-            "pod {} in namespace {} counts as unrecorded: {why}",
-            identity.name,
-            identity.namespace
-        );
     })
 }
 
@@ -188,102 +220,4 @@ async fn extract<'a>(
         }
     }
     Ok((pods, others))
-}
-
-/// The sources that these pods use, and the hash key if one is needed.
-async fn read_sources(
-    client: &Client,
-    inventory: &Inventory,
-    pods: &[(&PodMetadata, Pod)],
-    args: &JudgementArgs,
-) -> (States, Option<HashKey>) {
-    let mut states = States::new();
-    let mut unread: BTreeSet<(&str, &SourceId)> = BTreeSet::new();
-    for (metadata, pod) in pods {
-        let namespace = metadata.namespace.as_str();
-        for reference in &pod.references {
-            let id = &reference.source;
-            let state = match inventory.source(namespace, id) {
-                Err(why) => SourceState::NotReadable(why),
-                Ok(source) => {
-                    let recorded = pod.record.as_ref().ok().and_then(|record| record.sources.get(id));
-                    if needs_content(recorded, source.as_ref(), reference.optional) {
-                        unread.insert((namespace, id));
-                    }
-                    source.map_or(SourceState::Absent, SourceState::Present)
-                }
-            };
-            states.entry(namespace.to_owned()).or_default().entry(id.clone()).or_insert(state);
-        }
-    }
-    tracing::info!(sources = unread.len(), "contents to read");
-    let secrets = unread.iter().any(|(_, id)| id.kind == SourceKind::Secret);
-    let recorded_under = |pod: &Pod| pod.record.as_ref().ok().and_then(|record| record.hash_key.clone());
-    let read = futures::stream::iter(
-        unread
-            .into_iter()
-            .map(async |(namespace, id)| (namespace, id, read_source(client, namespace, id).await)),
-    );
-    let read: Vec<_> = read.buffer_unordered(PARALLEL).collect().await;
-    for (namespace, id, state) in read {
-        states.entry(namespace.to_owned()).or_default().insert(id.clone(), state);
-    }
-    let hash_key = if secrets { hash_key(client, &args.install_namespace).await } else { None };
-    if let Some(id) = hash_key.as_ref().map(HashKey::id) {
-        let others =
-            pods.iter().filter(|(_, pod)| recorded_under(pod).is_some_and(|other| other != id)).count();
-        if others > 0 {
-            tracing::warn!(
-                "{others} pods were recorded under another hash key than {id}, that of namespace {}: their \
-                 changed Secrets are judged by times alone; a restart records them anew",
-                args.install_namespace
-            );
-        }
-    }
-    (states, hash_key)
-}
-
-/// Whether a record or a listing that may be older than the pod leaves a question that the source
-/// itself answers.
-fn needs_content(recorded: Option<&SourceRecord>, now: Option<&Source>, optional: bool) -> bool {
-    match (recorded, now) {
-        (Some(SourceRecord::Read(read)), Some(now)) => {
-            (read.uid.as_str(), read.resource_version.as_str()) != (&now.uid, &now.resource_version)
-        }
-        (Some(SourceRecord::Read(_)), None) | (Some(SourceRecord::Absent), Some(_)) => true,
-        (Some(SourceRecord::Absent | SourceRecord::Unread(_)) | None, None) => !optional,
-        (Some(SourceRecord::Unread(_)) | None, Some(_)) => false,
-    }
-}
-
-async fn read_source(client: &Client, namespace: &str, id: &SourceId) -> SourceState {
-    match get_source(client, namespace, id).await {
-        Ok(source) => SourceState::Present(source),
-        Err(error) if error.is_not_found() => SourceState::Absent,
-        Err(error) => SourceState::NotReadable(error.to_string()),
-    }
-}
-
-async fn get_source(client: &Client, namespace: &str, id: &SourceId) -> Result<Source, ApiError> {
-    if !id.is_valid() {
-        return Err(ApiError::NotFound { what: format!("get {} {:?}", id.kind.singular(), id.name) });
-    }
-    let plural = id.kind.plural();
-    let resource = Resource { group: "/api/v1", plural, namespace: Some(namespace), name: Some(&id.name) };
-    let json = get_object(client, resource).await?;
-    Source::parse(id.kind, &json)
-        .map_err(|_| ApiError::Malformed { what: format!("get {id} in {namespace}") })
-}
-
-/// The hash key, without which changes of Secrets are judged by times alone.
-async fn hash_key(client: &Client, namespace: &str) -> Option<HashKey> {
-    let id = SourceId::secret(HashKey::SECRET_NAME);
-    let key = match get_source(client, namespace, &id).await {
-        Ok(secret) => HashKey::from_secret(&secret).ok_or_else(|| "it holds no hash key".to_owned()),
-        Err(error) => Err(error.to_string()),
-    };
-    key.inspect_err(|why| {
-        tracing::warn!("changed Secrets are judged by times alone, for want of the hash key: {why}")
-    })
-    .ok()
 }

@@ -123,10 +123,15 @@ impl Owner {
     }
 
     pub(crate) fn workload(&self, namespace: &str) -> WorkloadName {
+        Self::workload_of(&self.api_version, &self.kind, &self.name, namespace)
+    }
+
+    /// The workload that an owner reference names.
+    pub(crate) fn workload_of(api_version: &str, kind: &str, name: &str, namespace: &str) -> WorkloadName {
         WorkloadName {
             namespace: namespace.to_owned(),
-            kind: Kind::of_owner(&self.api_version, &self.kind),
-            name: self.name.clone(),
+            kind: Kind::of_owner(api_version, kind),
+            name: name.to_owned(),
         }
     }
 }

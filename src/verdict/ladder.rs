@@ -57,6 +57,9 @@ impl<'a> Use<'a> {
             (_, None) => self.unknown(Reason::NotReadable("it was not looked at".to_owned())),
             (_, Some(SourceState::NotReadable(why))) => self.unknown(Reason::NotReadable(why.clone())),
             (recorded, Some(SourceState::Absent)) => self.absent(recorded),
+            (_, Some(SourceState::Present(now))) if self.pod.suspects.contains(self.source) => {
+                self.unknown(Reason::ImmutableReplaced).since(now)
+            }
             (Some(SourceRecord::Read(read)), Some(SourceState::Present(now))) => self.read(read, now),
             (Some(SourceRecord::Absent), Some(SourceState::Present(now))) => self.was_absent(now),
             (Some(SourceRecord::Unread(_)) | None, Some(SourceState::Present(now))) => self.infer(now),

@@ -103,7 +103,8 @@ lock() {
 }
 
 # kube-proxy imports modules whose checksums the control plane needs not. They lie in a file of
-# their own, so that the cache's key, and with it everybody's control plane, stays as it is.
+# their own, so that the cache's key, and with it everybody's control plane, stays as it is. To renew
+# it: `go get -tool` kube-proxy in a copy of this folder, and take the lines that go.sum then has more.
 sums() {
   cp go.mod "$cache/node.mod"
   cat go.sum node.sum >"$cache/node.sum"
@@ -113,7 +114,7 @@ build() {
   local flags start tool i
   mkdir -p "$bin"
   sums
-  say "building Kubernetes $version once, into $bin: ${missing[*]} (all: about 10 minutes on 2 cores; Go's caches take 7 GB)"
+  say "building ${missing[*]} of Kubernetes $version once, into $bin (all: about 10 minutes on 2 cores; Go's caches take 7 GB)"
   flags="-s -w -X k8s.io/component-base/version.gitVersion=$version"
   flags+=" -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=$(minor <<<"$version" | cut -d. -f2)"
   unset GOOS GOARCH

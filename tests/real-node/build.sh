@@ -57,7 +57,7 @@ done
 rm -r "$new/archives"
 
 for name in "${commands[@]}"; do
-  file=$(find "$new/root" -path "*bin/$name" ! -type d | head -n 1)
+  file=$(find "$new/root" -path "*bin/$name" ! -type d -print -quit)
   [[ -n $file ]] || fail "$name is in none of ${packages[*]}"
   cp -L "$file" "$new/bin/$name"
 done

@@ -18,7 +18,7 @@ const FILES: Duration = Duration::from_secs(180);
 const LIMIT: Duration = Duration::from_secs(60);
 
 #[tokio::test]
-#[cfg_attr(not(real_node), ignore = "a real node needs root on Linux")]
+#[cfg_attr(not(real_node), ignore = "a real node needs root on Linux, with CAP_SYS_ADMIN, and apt")]
 async fn a_container_reports_all_that_it_was_given() -> Result<()> {
     let node = Node::shared().await?;
     with_namespace(node.cluster(), "given", async |ns| {
@@ -58,7 +58,7 @@ async fn a_container_reports_all_that_it_was_given() -> Result<()> {
 }
 
 #[tokio::test]
-#[cfg_attr(not(real_node), ignore = "a real node needs root on Linux")]
+#[cfg_attr(not(real_node), ignore = "a real node needs root on Linux, with CAP_SYS_ADMIN, and apt")]
 async fn a_directory_follows_a_change_and_env_and_sub_path_do_not() -> Result<()> {
     let node = Node::shared().await?;
     with_namespace(node.cluster(), "follows", async |ns| {
@@ -90,7 +90,7 @@ async fn a_directory_follows_a_change_and_env_and_sub_path_do_not() -> Result<()
 /// In place: the pod stays. A start within half a second after the change may still read what was
 /// there before.
 #[tokio::test]
-#[cfg_attr(not(real_node), ignore = "a real node needs root on Linux")]
+#[cfg_attr(not(real_node), ignore = "a real node needs root on Linux, with CAP_SYS_ADMIN, and apt")]
 async fn a_container_that_starts_again_in_place_reads_env_afresh() -> Result<()> {
     let node = Node::shared().await?;
     with_namespace(node.cluster(), "again", async |ns| {
@@ -116,7 +116,7 @@ async fn a_container_that_starts_again_in_place_reads_env_afresh() -> Result<()>
 }
 
 #[tokio::test]
-#[cfg_attr(not(real_node), ignore = "a real node needs root on Linux")]
+#[cfg_attr(not(real_node), ignore = "a real node needs root on Linux, with CAP_SYS_ADMIN, and apt")]
 async fn an_init_container_takes_until_it_is_told_to_finish() -> Result<()> {
     let node = Node::shared().await?;
     with_namespace(node.cluster(), "init", async |ns| {
@@ -136,7 +136,7 @@ async fn an_init_container_takes_until_it_is_told_to_finish() -> Result<()> {
 }
 
 #[tokio::test]
-#[cfg_attr(not(real_node), ignore = "a real node needs root on Linux")]
+#[cfg_attr(not(real_node), ignore = "a real node needs root on Linux, with CAP_SYS_ADMIN, and apt")]
 async fn a_webhook_records_its_pods() -> Result<()> {
     let node = Node::shared().await?;
     with_namespace(node.cluster(), "recorded", async |ns| {
@@ -155,7 +155,7 @@ async fn a_webhook_records_its_pods() -> Result<()> {
 }
 
 #[tokio::test]
-#[cfg_attr(not(real_node), ignore = "a real node needs root on Linux")]
+#[cfg_attr(not(real_node), ignore = "a real node needs root on Linux, with CAP_SYS_ADMIN, and apt")]
 async fn the_address_of_a_service_leads_to_what_is_behind_it() -> Result<()> {
     let cluster = Node::shared().await?.cluster();
     let services = Api::<Service>::namespaced(cluster.client().await?, "default");
@@ -173,7 +173,7 @@ async fn the_address_of_a_service_leads_to_what_is_behind_it() -> Result<()> {
 }
 
 #[tokio::test]
-#[cfg_attr(not(real_node), ignore = "a real node needs root on Linux")]
+#[cfg_attr(not(real_node), ignore = "a real node needs root on Linux, with CAP_SYS_ADMIN, and apt")]
 async fn a_kubelet_with_other_settings_follows_sooner() -> Result<()> {
     let kubelet = json!({"syncFrequency": "1s"});
     let node = Node::start(NodeOptions { kubelet, ..NodeOptions::default() }).await?;
@@ -194,7 +194,7 @@ async fn a_kubelet_with_other_settings_follows_sooner() -> Result<()> {
 }
 
 #[tokio::test]
-#[cfg_attr(not(real_node), ignore = "a real node needs root on Linux")]
+#[cfg_attr(not(real_node), ignore = "a real node needs root on Linux, with CAP_SYS_ADMIN, and apt")]
 async fn containers_outlive_their_kubelet_and_the_next_one_takes_them_over() -> Result<()> {
     let node = Node::start(NodeOptions::default()).await?;
     with_namespace(node.cluster(), "kubelet", async |ns| {

@@ -17,7 +17,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 /// One test: what a node must not change, others would change meanwhile.
 #[tokio::test]
-#[cfg_attr(not(real_node), ignore = "a real node needs root on Linux")]
+#[cfg_attr(not(real_node), ignore = "a real node needs root on Linux, with CAP_SYS_ADMIN, and apt")]
 async fn nothing_is_left_of_a_node_that_was_stopped_or_whose_process_was_killed() -> Result<()> {
     let host = Host::now()?;
     for (how, end) in [("stopped", End::Stop), ("killed", End::Kill), ("killed early", End::KillEarly)] {

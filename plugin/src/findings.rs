@@ -1,0 +1,89 @@
+//! Findings: what a command is about, fetched, judged and rolled up to workloads.
+
+use jiff::Timestamp;
+use kube::Client;
+
+use crate::api::{ApiError, Resource, get_object};
+use crate::inventory::Inventory;
+use crate::report::{WorkloadReport, find_rolling, roll_up};
+use crate::rollout;
+use crate::scope::Target;
+use crate::survey::{JudgementArgs, survey};
+use crate::workload::{Kind, WorkloadName};
+
+/// Why nothing is known of the workloads that a command is about.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FindError {
+    #[error(transparent)]
+    Api(#[from] ApiError),
+    /// A namespace that is named and does not exist.
+    #[error("namespace {0:?} does not exist: choose another with -n, or see kubectl get namespaces")]
+    NoNamespace(String),
+    /// A workload that is named and does not exist.
+    #[error("{workload} does not exist in namespace {namespace:?}: see kubectl get {kind} -n {namespace}")]
+    NoWorkload { workload: String, namespace: String, kind: String },
+}
+
+/// Fetches and judges what a command is about.
+///
+/// # Errors
+/// When it cannot be fetched, or a name that was given does not exist.
+pub(crate) async fn find(
+    client: &Client,
+    namespace: Option<&str>,
+    selector: Option<&str>,
+    targets: &[Target],
+    judgement: &JudgementArgs,
+) -> Result<Vec<WorkloadReport>, FindError> {
+    let mut inventory = Inventory::fetch(client, namespace, selector).await?;
+    if targets.iter().any(|target| target.kind == Kind::Deployment)
+        && let Some(error) = inventory.without_replica_sets.take()
+    {
+        return Err(error.into());
+    }
+    let wanted =
+        |workload: &WorkloadName| targets.is_empty() || targets.iter().any(|target| target.matches(workload));
+    let pods = survey(client, &inventory, judgement, wanted).await?;
+    let mut reports = roll_up(&pods);
+    find_rolling(client, &inventory, &pods, &mut reports, Timestamp::now()).await;
+    if let Some(namespace) = namespace {
+        if reports.is_empty() {
+            check_namespace(client, namespace).await?;
+        }
+        for target in targets {
+            if !reports.iter().any(|report| target.matches(&report.workload)) {
+                check_workload(client, namespace, target).await?;
+            }
+        }
+    }
+    Ok(reports)
+}
+
+/// An empty answer about a namespace that does not exist is no answer.
+async fn check_namespace(client: &Client, namespace: &str) -> Result<(), FindError> {
+    let resource =
+        Resource { group: "/api/v1", plural: "namespaces", namespace: None, name: Some(namespace) };
+    match get_object(client, resource).await {
+        Err(error) if error.is_not_found() => Err(FindError::NoNamespace(namespace.to_owned())),
+        // Whoever may list pods need not have the right to read namespaces.
+        _ => Ok(()),
+    }
+}
+
+async fn check_workload(client: &Client, namespace: &str, target: &Target) -> Result<(), FindError> {
+    let Some(name) = &target.name else { return Ok(()) };
+    let workload =
+        WorkloadName { namespace: namespace.to_owned(), kind: target.kind.clone(), name: name.clone() };
+    if target.kind.resource().is_none() {
+        return Ok(());
+    }
+    match get_object(client, rollout::resource(&workload)).await {
+        Err(error) if error.is_not_found() => Err(FindError::NoWorkload {
+            workload: workload.to_string(),
+            namespace: namespace.to_owned(),
+            kind: target.kind.singular(),
+        }),
+        Err(error) if !error.is_forbidden() => Err(error.into()),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,86 @@
+use serde_json::{Value, json};
+
+use super::*;
+
+fn deployment(status: Value) -> Progress {
+    let object = json!({
+        "metadata": {"generation": 2},
+        "spec": {"replicas": 3, "selector": {}, "template": {}},
+        "status": status,
+    });
+    Rollable::Deployment(Box::new(serde_json::from_value(object).unwrap())).progress()
+}
+
+#[test]
+fn a_deployment_is_complete_when_all_pods_are_new_and_available() {
+    let stuck = json!([{"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}]);
+    let underway = |done| Progress::Underway { done, wanted: 3 };
+    let cases = [
+        (
+            "not seen yet",
+            json!({"observedGeneration": 1, "replicas": 3, "updatedReplicas": 3, "availableReplicas": 3}),
+            underway(0),
+        ),
+        (
+            "halfway",
+            json!({"observedGeneration": 2, "replicas": 4, "updatedReplicas": 2, "availableReplicas": 3}),
+            underway(2),
+        ),
+        (
+            "old pods are still there",
+            json!({"observedGeneration": 2, "replicas": 4, "updatedReplicas": 3, "availableReplicas": 3}),
+            underway(2),
+        ),
+        (
+            "new ones are not available",
+            json!({"observedGeneration": 2, "replicas": 3, "updatedReplicas": 3, "availableReplicas": 1}),
+            underway(1),
+        ),
+        (
+            "complete",
+            json!({"observedGeneration": 2, "replicas": 3, "updatedReplicas": 3, "availableReplicas": 3}),
+            Progress::Complete,
+        ),
+        (
+            "stuck",
+            json!({"observedGeneration": 2, "replicas": 4, "updatedReplicas": 1, "conditions": stuck}),
+            Progress::Stuck(STUCK.to_owned()),
+        ),
+    ];
+    for (name, status, expected) in cases {
+        assert_eq!(deployment(status), expected, "{name}");
+    }
+}
+
+#[test]
+fn a_stateful_set_is_complete_when_its_revisions_agree_and_pods_are_ready() {
+    let progress = |status: Value| {
+        let spec = json!({"replicas": 2, "selector": {}, "template": {}, "serviceName": "s"});
+        let object = json!({"metadata": {"generation": 1}, "spec": spec, "status": status});
+        Rollable::StatefulSet(Box::new(serde_json::from_value(object).unwrap())).progress()
+    };
+    let status = |current: &str, updated: i32, ready: i32| {
+        progress(json!({"observedGeneration": 1, "replicas": 2, "currentRevision": current,
+            "updateRevision": "b", "updatedReplicas": updated, "readyReplicas": ready}))
+    };
+    assert_eq!(status("a", 1, 2), Progress::Underway { done: 1, wanted: 2 });
+    assert_eq!(status("b", 0, 2), Progress::Complete);
+    assert_eq!(status("b", 2, 1), Progress::Underway { done: 1, wanted: 2 });
+}
+
+#[test]
+fn what_would_not_roll_says_so() {
+    let set = |strategy: Value| {
+        let spec = json!({"selector": {}, "template": {}, "serviceName": "s", "updateStrategy": strategy});
+        Rollable::StatefulSet(Box::new(
+            serde_json::from_value(json!({"metadata": {}, "spec": spec})).unwrap(),
+        ))
+    };
+    assert_eq!(set(json!({"type": "RollingUpdate"})).held(), None);
+    assert!(set(json!({"type": "OnDelete"})).held().unwrap().contains("OnDelete"));
+    let partitioned = set(json!({"type": "RollingUpdate", "rollingUpdate": {"partition": 2}}));
+    assert!(partitioned.held().unwrap().contains("partition 2"));
+    let spec = json!({"paused": true, "selector": {}, "template": {}});
+    let paused = serde_json::from_value(json!({"metadata": {}, "spec": spec})).unwrap();
+    assert!(Rollable::Deployment(Box::new(paused)).held().unwrap().contains("rollout resume"));
+}

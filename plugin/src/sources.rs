@@ -1,0 +1,115 @@
+//! Sources as they are now: by metadata where that is enough, in full where a question is left.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::StreamExt;
+use kube::Client;
+use reload_core::hash_key::HashKey;
+use reload_core::record::SourceRecord;
+use reload_core::source::{Source, SourceId, SourceKind};
+use reload_core::verdict::{Pod, SourceState};
+
+use crate::api::{ApiError, Resource, get_object};
+use crate::inventory::{Inventory, PodMetadata};
+use crate::pods::PARALLEL;
+
+/// Per namespace, the sources that its pods use.
+pub(crate) type States = BTreeMap<String, BTreeMap<SourceId, SourceState>>;
+
+/// The sources that these pods use, and the hash key if one is needed.
+pub(crate) async fn read_sources(
+    client: &Client,
+    inventory: &Inventory,
+    pods: &[(&PodMetadata, Pod)],
+    install_namespace: &str,
+) -> (States, Option<HashKey>) {
+    let mut states = States::new();
+    let mut unread: BTreeSet<(&str, &SourceId)> = BTreeSet::new();
+    for (metadata, pod) in pods {
+        let namespace = metadata.namespace.as_str();
+        for reference in &pod.references {
+            let id = &reference.source;
+            let state = match inventory.source(namespace, id) {
+                Err(why) => SourceState::NotReadable(why),
+                Ok(source) => {
+                    let recorded = pod.record.as_ref().ok().and_then(|record| record.sources.get(id));
+                    if needs_content(recorded, source.as_ref(), reference.optional) {
+                        unread.insert((namespace, id));
+                    }
+                    source.map_or(SourceState::Absent, SourceState::Present)
+                }
+            };
+            states.entry(namespace.to_owned()).or_default().entry(id.clone()).or_insert(state);
+        }
+    }
+    tracing::info!(sources = unread.len(), "contents to read");
+    let secrets = unread.iter().any(|(_, id)| id.kind == SourceKind::Secret);
+    let recorded_under = |pod: &Pod| pod.record.as_ref().ok().and_then(|record| record.hash_key.clone());
+    let read = futures::stream::iter(
+        unread
+            .into_iter()
+            .map(async |(namespace, id)| (namespace, id, read_source(client, namespace, id).await)),
+    );
+    let read: Vec<_> = read.buffer_unordered(PARALLEL).collect().await;
+    for (namespace, id, state) in read {
+        states.entry(namespace.to_owned()).or_default().insert(id.clone(), state);
+    }
+    let hash_key = if secrets { hash_key(client, install_namespace).await } else { None };
+    if let Some(id) = hash_key.as_ref().map(HashKey::id) {
+        let others =
+            pods.iter().filter(|(_, pod)| recorded_under(pod).is_some_and(|other| other != id)).count();
+        if others > 0 {
+            tracing::warn!(
+                "{others} pods were recorded under another hash key than {id}, that of namespace {}: their \
+                 changed Secrets are judged by times alone; a restart records them anew",
+                install_namespace
+            );
+        }
+    }
+    (states, hash_key)
+}
+
+/// Whether a record or a listing that may be older than the pod leaves a question that the source
+/// itself answers.
+fn needs_content(recorded: Option<&SourceRecord>, now: Option<&Source>, optional: bool) -> bool {
+    match (recorded, now) {
+        (Some(SourceRecord::Read(read)), Some(now)) => {
+            (read.uid.as_str(), read.resource_version.as_str()) != (&now.uid, &now.resource_version)
+        }
+        (Some(SourceRecord::Read(_)), None) | (Some(SourceRecord::Absent), Some(_)) => true,
+        (Some(SourceRecord::Absent | SourceRecord::Unread(_)) | None, None) => !optional,
+        (Some(SourceRecord::Unread(_)) | None, Some(_)) => false,
+    }
+}
+
+async fn read_source(client: &Client, namespace: &str, id: &SourceId) -> SourceState {
+    match get_source(client, namespace, id).await {
+        Ok(source) => SourceState::Present(source),
+        Err(error) if error.is_not_found() => SourceState::Absent,
+        Err(error) => SourceState::NotReadable(error.to_string()),
+    }
+}
+
+async fn get_source(client: &Client, namespace: &str, id: &SourceId) -> Result<Source, ApiError> {
+    if !id.is_valid() {
+        return Err(ApiError::NotFound { what: format!("get {} {:?}", id.kind.singular(), id.name) });
+    }
+    let plural = id.kind.plural();
+    let resource = Resource { group: "/api/v1", plural, namespace: Some(namespace), name: Some(&id.name) };
+    let json = get_object(client, resource).await?;
+    Source::parse(id.kind, &json)
+        .map_err(|_| ApiError::Malformed { what: format!("get {id} in {namespace}") })
+}
+
+/// The hash key, without which changes of Secrets are judged by times alone.
+async fn hash_key(client: &Client, namespace: &str) -> Option<HashKey> {
+    let id = SourceId::secret(HashKey::SECRET_NAME);
+    let key = match get_source(client, namespace, &id).await {
+        Ok(secret) => HashKey::from_secret(&secret).ok_or_else(|| "it holds no hash key".to_owned()),
+        Err(error) => Err(error.to_string()),
+    };
+    key.inspect_err(|why| {
+        tracing::warn!("changed Secrets are judged by times alone, for want of the hash key: {why}")
+    })
+    .ok()
+}
