@@ -9,8 +9,13 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::api::{ObjectMeta, PostParams};
 use kube::{Api, Client};
 use reload_core::hash_key::HashKey;
+use reload_core::record::Unread;
+use reload_core::source::SourceId;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use zeroize::Zeroizing;
+
+use crate::sources::Sources;
 
 /// The hash key once it is known; until then Secrets are recorded without content.
 pub(crate) type Known = watch::Receiver<Option<Arc<HashKey>>>;
@@ -21,18 +26,23 @@ const RETRY: Duration = Duration::from_secs(5);
 /// How often the Secret is looked at again.
 const INTERVAL: Duration = Duration::from_secs(60);
 
+/// How long one look may take.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
 #[derive(Debug, thiserror::Error)]
 enum Error {
     #[error(
-        "no hash key in secret {namespace}/{name}: grant get on it and create on secrets to the \
-         webhook's service account in that namespace",
+        "secret {namespace}/{name} could not be read ({why:?}): grant get on it to the webhook's service \
+         account",
         name = HashKey::SECRET_NAME
     )]
-    Api {
-        namespace: String,
-        #[source]
-        source: Box<kube::Error>,
-    },
+    Unread { namespace: String, why: Unread },
+    #[error(
+        "secret {namespace}/{name} could not be made ({cause}): grant create on secrets in that namespace \
+         to the webhook's service account",
+        name = HashKey::SECRET_NAME
+    )]
+    NotMade { namespace: String, cause: String },
     #[error(
         "secret {0}/{name} holds no hash key: delete it for a new one, and older records of Secrets \
          can then not be compared",
@@ -46,21 +56,22 @@ enum Error {
 /// Where the hash key is kept, and who is told of it.
 pub(crate) struct Search {
     secrets: Api<Secret>,
+    sources: Sources,
     namespace: String,
     found: watch::Sender<Option<Arc<HashKey>>>,
 }
 
 impl Search {
     /// A search in the install namespace, and where its result will be.
-    pub(crate) fn new(client: Client, namespace: String) -> (Self, Known) {
+    pub(crate) fn new(client: Client, sources: Sources, namespace: String) -> (Self, Known) {
         let (found, known) = watch::channel(None);
-        (Self { secrets: Api::namespaced(client, &namespace), namespace, found }, known)
+        (Self { secrets: Api::namespaced(client, &namespace), sources, namespace, found }, known)
     }
 
     /// Finds or makes the hash key; false where it could not, which is logged.
     pub(crate) async fn once(&self) -> bool {
         let known = self.found.borrow().clone();
-        match find_or_make(&self.secrets, &self.namespace, known.as_deref()).await {
+        match find_or_make(&self.secrets, &self.sources, &self.namespace, known.as_deref()).await {
             Ok(key) => {
                 if known.is_none_or(|known| known.id() != key.id()) {
                     tracing::info!(id = %key.id(), "hash key found");
@@ -69,15 +80,11 @@ impl Search {
                 true
             }
             Err(error) => {
-                let cause = match &error {
-                    Error::Api { source, .. } => reason(source),
-                    _ => String::new(),
-                };
                 let meanwhile = match known {
                     Some(_) => "the one that was found before is used on",
                     None => "until then Secrets are recorded without their content",
                 };
-                tracing::error!(%cause, "{error}; {meanwhile}");
+                tracing::error!("{error}; {meanwhile}");
                 false
             }
         }
@@ -107,12 +114,12 @@ fn reason(error: &kube::Error) -> String {
 /// else a new one.
 async fn find_or_make(
     secrets: &Api<Secret>,
+    sources: &Sources,
     namespace: &str,
     known: Option<&HashKey>,
 ) -> Result<HashKey, Error> {
-    let api = |source: kube::Error| Error::Api { namespace: namespace.to_owned(), source: Box::new(source) };
-    if let Some(secret) = secrets.get_opt(HashKey::SECRET_NAME).await.map_err(api)? {
-        return read(secret, namespace);
+    if let Some(key) = find(sources, namespace).await? {
+        return Ok(key);
     }
     let mut bytes = Zeroizing::new([0; HashKey::LENGTH]);
     match known {
@@ -124,19 +131,20 @@ async fn find_or_make(
         data: Some(BTreeMap::from([(HashKey::SECRET_KEY.to_owned(), ByteString(bytes.to_vec()))])),
         ..Secret::default()
     };
-    match secrets.create(&PostParams::default(), &secret).await {
-        Ok(secret) => read(secret, namespace),
-        // Another replica was faster: its key is the key.
-        Err(kube::Error::Api(status)) if status.code == 409 => {
-            read(secrets.get(HashKey::SECRET_NAME).await.map_err(api)?, namespace)
-        }
-        Err(error) => Err(api(error)),
-    }
+    let created = secrets.create(&PostParams::default(), &secret).await;
+    // Another replica may have been faster: whatever is there now is the key.
+    let made = find(sources, namespace).await?;
+    made.ok_or_else(|| Error::NotMade {
+        namespace: namespace.to_owned(),
+        cause: created.err().map(|error| reason(&error)).unwrap_or_default(),
+    })
 }
 
-fn read(secret: Secret, namespace: &str) -> Result<HashKey, Error> {
-    let garbled = || Error::Garbled(namespace.to_owned());
-    let mut data = secret.data.unwrap_or_default();
-    let bytes = Zeroizing::new(data.remove(HashKey::SECRET_KEY).ok_or_else(garbled)?.0);
-    HashKey::from_bytes(&bytes).map_err(|_| garbled())
+async fn find(sources: &Sources, namespace: &str) -> Result<Option<HashKey>, Error> {
+    let id = SourceId::secret(HashKey::SECRET_NAME);
+    let found = sources.read(namespace, &id, Instant::now() + TIMEOUT).await;
+    let found = found.map_err(|why| Error::Unread { namespace: namespace.to_owned(), why })?;
+    found
+        .map(|secret| HashKey::from_secret(&secret).ok_or_else(|| Error::Garbled(namespace.to_owned())))
+        .transpose()
 }

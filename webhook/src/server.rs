@@ -61,11 +61,12 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         names,
         Some(args.registration.clone()),
     );
-    let (search, hash_key) = hash_key::Search::new(client.clone(), args.namespace.clone());
+    let sources = Sources::new(client.clone(), clock.clone());
+    let (search, hash_key) = hash_key::Search::new(client.clone(), sources.clone(), args.namespace.clone());
     let readiness = Arc::new(Readiness::default());
     let app = Arc::new(App {
         recorder: Recorder {
-            sources: Sources::new(client.clone(), clock.clone()),
+            sources,
             clock: clock.clone(),
             hash_key,
             deadline: args.deadline,
