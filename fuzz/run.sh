@@ -19,9 +19,10 @@ for target in record references; do
   mkdir -p "found/$target"
   if [[ $runs = --merge ]]; then
     mkdir -p "merged/$target"
-    "$binary" -merge=1 -max_len=4096 "merged/$target" "corpus/$target" "found/$target"
+    "$binary" -set_cover_merge=1 -use_counters=0 -max_len=4096 "merged/$target" "corpus/$target" "found/$target"
     rm -r "corpus/$target"
     mv "merged/$target" "corpus/$target"
+    rmdir merged
   else
     "$binary" -runs="$runs" -max_len=4096 -dict="$target.dict" -print_final_stats=1 \
       -artifact_prefix="found/$target-" "found/$target" "corpus/$target"

@@ -1,3 +1,6 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|input: &[u8]| reload_fuzz::pod_spec(input));
+#[path = "../src/pod_spec.rs"]
+mod pod_spec;
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| pod_spec::check(input));

@@ -58,7 +58,7 @@ fn a_secret_looks_different_in_every_place_and_under_every_key() {
         let key = HashKey::from_bytes(&[key; 32]).unwrap();
         let hasher = Hasher::new(&SourceId::secret(name), namespace, Some(&key)).unwrap();
         let marks = hasher.marks(&content(), Mode::Env, &Keys::all());
-        (hasher.digest(&content(), Mode::Env, &Keys::all()), marks["password"].clone())
+        (hasher.digest(&content(), Mode::Env, &Keys::all()), marks["password"])
     };
     let first = digest("a", "x", 1);
     assert_eq!(first, digest("a", "x", 1));
@@ -68,7 +68,7 @@ fn a_secret_looks_different_in_every_place_and_under_every_key() {
     }
     let plain = Hasher(Kind::Plain);
     assert_ne!(first.0, plain.digest(&content(), Mode::Env, &Keys::all()));
-    assert_ne!(Some(first.1), Some(plain.marks(&content(), Mode::Env, &Keys::all())["password"].clone()));
+    assert_ne!(Some(first.1), Some(plain.marks(&content(), Mode::Env, &Keys::all())["password"]));
 }
 
 #[test]

@@ -110,6 +110,14 @@ fn a_text_that_is_no_record_is_unreadable_and_not_shown() {
         good.replace("\"uid\":", "\"absent\":true,\"uid\":"),
         good.replace("\"uid\":", "\"unread\":\"error\",\"uid\":"),
         good.replace("\"all\":{", "\"all\":false,\"more\":{"),
+        good.replace(
+            "\"sources\":[",
+            "\"sources\":[{\"kind\":\"Secret\",\"name\":\"x\",\"absent\":true,\"immutable\":true},",
+        ),
+        good.replace(
+            "\"sources\":[",
+            "\"sources\":[{\"kind\":\"Secret\",\"name\":\"x\",\"unread\":\"error\",\"immutable\":true},",
+        ),
         "[".repeat(50_000),
     ];
     for text in broken {

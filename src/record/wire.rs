@@ -304,7 +304,7 @@ impl WireUse {
             (Keys::All { except }, Some(marks)) => (None, Some(WireAll::Marked(marks)), except.clone()),
             (Keys::All { except }, None) => (None, Some(WireAll::Unmarked(true)), except.clone()),
         };
-        Self { digest: used.digest.clone(), keys, all, except }
+        Self { digest: used.digest, keys, all, except }
     }
 
     fn into_record(self) -> Option<UseRecord> {

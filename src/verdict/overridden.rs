@@ -41,6 +41,8 @@ impl Use<'_> {
             return false;
         };
         let unmoved = read.uid == now.uid && read.resource_version == now.resource_version;
-        unmoved && now.last_write.as_ref().is_some_and(|write| write.keys.contains(key))
+        // Its marks name what env sees of it; managedFields name keys of binaryData as well.
+        let marks = read.uses.get(&Mode::Env).and_then(|used| used.marks.as_ref());
+        unmoved && marks.is_some_and(|marks| marks.get(key).is_some_and(Option::is_some))
     }
 }

@@ -1,3 +1,7 @@
+mod containers;
+mod truth;
+mod words;
+
 use std::collections::BTreeSet;
 
 use super::*;
@@ -29,6 +33,8 @@ struct Case {
     rereads: bool,
     secret: bool,
     reader_key: Option<u8>,
+    /// Whether an immutable source of that name may have been replaced.
+    suspect: bool,
 }
 
 enum Recorded {
@@ -62,6 +68,7 @@ fn case(recorded: Recorded, now: Now) -> Case {
         rereads: false,
         secret: false,
         reader_key: Some(1),
+        suspect: false,
     }
 }
 
@@ -140,6 +147,7 @@ impl Case {
             .into(),
             record: record.ok_or(Unrecorded::None),
             rereads: self.rereads,
+            suspects: self.suspect.then(|| id.clone()).into_iter().collect(),
         };
         let reader_key = self.reader_key.map(|byte| HashKey::from_bytes(&[byte; 32]).unwrap());
         let findings = judge(&pod, &[(id, state)].into(), reader_key.as_ref(), Lag::default());
@@ -493,6 +501,302 @@ fn the_ladder() {
             Reason::StartedSince,
         ),
         (
+            "no record, nothing in it, no time",
+            case(Nothing, Now::Data(&[], None)),
+            Current,
+            Inferred,
+            Reason::StartedSince,
+        ),
+        (
+            "no record, written within the lag before the start",
+            case(Nothing, Now::Data(A, Some(-8))),
+            Unknown,
+            Inferred,
+            Reason::TooClose,
+        ),
+        (
+            "no record, written just outside the lag",
+            case(Nothing, Now::Data(A, Some(-9))),
+            Current,
+            Inferred,
+            Reason::StartedSince,
+        ),
+        (
+            "no record, a file written within its longer lag",
+            Case { mode: Mode::SubPath, ..case(Nothing, Now::Data(A, Some(-100))) },
+            Unknown,
+            Inferred,
+            Reason::TooClose,
+        ),
+        (
+            "no record, a file written well before",
+            Case { mode: Mode::SubPath, ..case(Nothing, Now::Data(A, Some(-149))) },
+            Current,
+            Inferred,
+            Reason::StartedSince,
+        ),
+        (
+            "no record, the container waits",
+            Case { started: None, ..case(Nothing, Now::Data(A, Some(50))) },
+            Current,
+            Inferred,
+            Reason::StartedSince,
+        ),
+        (
+            "no record, and the container waits for the source",
+            Case { started: None, ..case(Nothing, Now::Absent) },
+            Current,
+            Inferred,
+            Reason::Awaited,
+        ),
+        (
+            "no record, one of two keys that nobody owns",
+            Case {
+                keys: Keys::Some(["k", "z"].map(str::to_owned).into()),
+                ..case(Nothing, Now::Data(A, Some(-50)))
+            },
+            Unknown,
+            Inferred,
+            Reason::NoWriteTime,
+        ),
+        (
+            "no record, an optional key that nobody owns",
+            Case { keys: key("z"), optional: true, ..case(Nothing, Now::Data(A, Some(-50))) },
+            Current,
+            Inferred,
+            Reason::StartedSince,
+        ),
+        (
+            "immutable, and in doubt for another pod's sake",
+            Case { suspect: true, ..case(Was(A), Now::Unmoved) },
+            Unknown,
+            Inferred,
+            Reason::ImmutableReplaced,
+        ),
+        (
+            "immutable, in doubt, and started since",
+            Case { suspect: true, started: Some(99), restarts: 1, ..case(Nothing, Now::Data(B, Some(50))) },
+            Unknown,
+            Inferred,
+            Reason::ImmutableReplaced,
+        ),
+        (
+            "immutable, in doubt, and gone",
+            Case { suspect: true, ..case(Was(A), Now::Absent) },
+            Drifted,
+            Sure,
+            Reason::Missing,
+        ),
+        ("not read at admission, and gone", case(Failed, Now::Absent), Drifted, Inferred, Reason::Missing),
+        (
+            "not read at admission, optional, and gone",
+            Case { optional: true, ..case(Failed, Now::Absent) },
+            Current,
+            Inferred,
+            Reason::StillAbsent,
+        ),
+        (
+            "not read at admission, written well before",
+            case(Failed, Now::Data(A, Some(-50))),
+            Current,
+            Inferred,
+            Reason::StartedSince,
+        ),
+        (
+            "restarted just within the lag of the last write, same content",
+            Case { started: Some(60), restarts: 1, ..case(Was(A), Now::Data(A, Some(50))) },
+            Unknown,
+            Inferred,
+            Reason::ChangedAndBack,
+        ),
+        (
+            "restarted just outside of it",
+            Case { started: Some(61), restarts: 1, ..case(Was(A), Now::Data(A, Some(50))) },
+            Current,
+            Sure,
+            Reason::Touched,
+        ),
+        (
+            "written in the second of the record, restarted since",
+            Case { started: Some(5), restarts: 1, ..case(Was(A), Now::Data(A, Some(0))) },
+            Unknown,
+            Inferred,
+            Reason::ChangedAndBack,
+        ),
+        (
+            "restarted in the second of the record",
+            Case { started: Some(0), restarts: 1, ..case(Was(A), Now::Data(A, Some(50))) },
+            Unknown,
+            Inferred,
+            Reason::ChangedAndBack,
+        ),
+        (
+            "started before the record, as one that is adopted",
+            Case { started: Some(-5), restarts: 1, ..case(Was(A), Now::Data(A, Some(50))) },
+            Current,
+            Sure,
+            Reason::Touched,
+        ),
+        (
+            "the same content, and the container waits",
+            Case { started: None, restarts: 1, ..case(Was(A), Now::Data(A, Some(50))) },
+            Current,
+            Sure,
+            Reason::Touched,
+        ),
+        (
+            "a first start within a minute of the record",
+            Case { started: Some(60), ..case(Was(A), Now::Data(A, Some(70))) },
+            Current,
+            Sure,
+            Reason::Touched,
+        ),
+        (
+            "a first start later than that",
+            Case { started: Some(61), ..case(Was(A), Now::Data(A, Some(70))) },
+            Unknown,
+            Inferred,
+            Reason::ChangedAndBack,
+        ),
+        (
+            "restarted in the minute of the first start",
+            Case { started: Some(30), restarts: 1, ..case(Was(A), Now::Data(A, Some(70))) },
+            Unknown,
+            Inferred,
+            Reason::ChangedAndBack,
+        ),
+        (
+            "changed at an unknown time, and the container waits",
+            Case { started: None, ..case(Was(A), Now::Data(B, None)) },
+            Current,
+            Inferred,
+            Reason::StartedSince,
+        ),
+        (
+            "a required key removed that is used in vain",
+            Case {
+                keys: Keys::Some(BTreeSet::new()),
+                needs: &["k"],
+                ..case(Was(A), Now::Data(WITHOUT_K, Some(50)))
+            },
+            Drifted,
+            Sure,
+            Reason::Missing,
+        ),
+        (
+            "a required key removed while the container waits",
+            Case {
+                keys: key("k"),
+                needs: &["k"],
+                started: None,
+                ..case(Was(A), Now::Data(WITHOUT_K, Some(50)))
+            },
+            Drifted,
+            Sure,
+            Reason::Missing,
+        ),
+        (
+            "a required key removed, read under another hash key",
+            Case {
+                secret: true,
+                reader_key: Some(2),
+                keys: key("k"),
+                needs: &["k"],
+                ..case(Was(A), Now::Data(WITHOUT_K, Some(50)))
+            },
+            Drifted,
+            Sure,
+            Reason::Missing,
+        ),
+        (
+            "a directory, started well after the change",
+            Case {
+                mode: Mode::Directory,
+                started: Some(201),
+                restarts: 1,
+                ..case(Was(A), Now::Data(B, Some(50)))
+            },
+            Current,
+            Inferred,
+            Reason::StartedSince,
+        ),
+        (
+            "read through the API, changed",
+            Case { mode: Mode::Api, ..case(Was(A), Now::Data(B, Some(50))) },
+            Drifted,
+            Sure,
+            Reason::Changed,
+        ),
+        (
+            "read through the API, started since",
+            Case { mode: Mode::Api, started: Some(61), restarts: 1, ..case(Was(A), Now::Data(B, Some(50))) },
+            Current,
+            Inferred,
+            Reason::StartedSince,
+        ),
+        (
+            "a file by subPath is never read again",
+            Case { mode: Mode::SubPath, rereads: true, ..case(Was(A), Now::Data(B, Some(50))) },
+            Drifted,
+            Sure,
+            Reason::Changed,
+        ),
+        (
+            "an optional source deleted while the container waits",
+            Case { optional: true, started: None, ..case(Was(A), Now::Absent) },
+            Current,
+            Sure,
+            Reason::StartedSince,
+        ),
+        (
+            "an optional source deleted whose files are read again",
+            Case { optional: true, mode: Mode::Directory, rereads: true, ..case(Was(A), Now::Absent) },
+            Current,
+            Sure,
+            Reason::Reread,
+        ),
+        (
+            "an optional source appears whose files are read again",
+            Case {
+                optional: true,
+                mode: Mode::Directory,
+                rereads: true,
+                ..case(Absent, Now::Recreated(A, 50))
+            },
+            Current,
+            Sure,
+            Reason::Reread,
+        ),
+        (
+            "an optional source appears while the container waits",
+            Case { optional: true, started: None, ..case(Absent, Now::Recreated(A, 50)) },
+            Current,
+            Inferred,
+            Reason::StartedSince,
+        ),
+        (
+            "an optional source appears within the lag of a restart",
+            Case { optional: true, started: Some(60), restarts: 1, ..case(Absent, Now::Recreated(A, 50)) },
+            Drifted,
+            Sure,
+            Reason::Appeared,
+        ),
+        (
+            "immutable, and only relabelled",
+            case(Immutable(A), Now::Data(A, Some(-50))),
+            Current,
+            Sure,
+            Reason::Touched,
+        ),
+        ("immutable, and deleted", case(Immutable(A), Now::Absent), Drifted, Sure, Reason::Missing),
+        (
+            "a Secret appears, without a hash key to read it",
+            Case { secret: true, reader_key: None, optional: true, ..case(Absent, Now::Recreated(A, 50)) },
+            Drifted,
+            Sure,
+            Reason::Appeared,
+        ),
+        (
             "a Secret that did not move needs no hash key",
             Case { secret: true, reader_key: None, ..case(Was(A), Now::Unmoved) },
             Current,
@@ -567,60 +871,74 @@ fn a_key_that_a_later_env_from_overrides_is_no_use() {
         let (uid, resource_version) = ("u".to_owned(), "1".to_owned());
         SourceRecord::Read(ReadSource { uid, resource_version, immutable: false, uses })
     };
-    let reference = |source: &SourceId, prefix: &str| Reference {
+    let reference = |source: &SourceId, prefix: &str, container: &str| Reference {
         source: source.clone(),
         mode: Mode::Env,
         keys: Keys::all(),
         optional: false,
         needs: BTreeSet::new(),
         prefix: Some(prefix.to_owned()),
-        container: "c".to_owned(),
+        container: container.to_owned(),
     };
-    let judged = |prefixes: [&str; 2], version_of_late: &str, keys_of_late: &[&str]| {
-        let state = |version: &str, data: Data, keys: &[&str]| {
-            SourceState::Present(Source {
-                uid: "u".to_owned(),
-                resource_version: version.to_owned(),
-                created_at: at(-100),
-                immutable: false,
-                last_write: Some(LastWrite {
-                    at: at(50),
-                    manager: "kubectl".to_owned(),
-                    keys: keys.iter().map(|key| (*key).to_owned()).collect(),
+    let judged =
+        |prefixes: [&str; 2], container_of_late: &str, version_of_late: &str, late_had: SourceRecord| {
+            let state = |version: &str, data: Data, keys: &[&str]| {
+                SourceState::Present(Source {
+                    uid: "u".to_owned(),
+                    resource_version: version.to_owned(),
+                    created_at: at(-100),
+                    immutable: false,
+                    last_write: Some(LastWrite {
+                        at: at(50),
+                        manager: "kubectl".to_owned(),
+                        keys: keys.iter().map(|key| (*key).to_owned()).collect(),
+                    }),
+                    content: Some(map(data)),
+                })
+            };
+            let pod = Pod {
+                identity: PodIdentity {
+                    namespace: "x".to_owned(),
+                    name: "p".to_owned(),
+                    generate_name: None,
+                    controller: Some("o".to_owned()),
+                    created_at: at(0),
+                },
+                references: vec![
+                    reference(&early, prefixes[0], "c"),
+                    reference(&late, prefixes[1], container_of_late),
+                ],
+                runs: [("c".to_owned(), Run { started_at: Some(at(2)), restarts: 0 })].into(),
+                record: Ok(Record {
+                    at: at(0),
+                    by: By::Admission,
+                    namespace: "x".to_owned(),
+                    owner: Owner::Controller("o".to_owned()),
+                    hash_key: None,
+                    sources: [(early.clone(), read(A)), (late.clone(), late_had)].into(),
                 }),
-                content: Some(map(data)),
-            })
+                rereads: false,
+                suspects: BTreeSet::new(),
+            };
+            let states = [
+                (early.clone(), state("2", B, &["k", "l"])),
+                (late.clone(), state(version_of_late, A, &["k", "l"])),
+            ];
+            let findings = judge(&pod, &states.into(), None, Lag::default());
+            findings.into_iter().find(|finding| finding.source == early).unwrap().reason
         };
-        let pod = Pod {
-            identity: PodIdentity {
-                namespace: "x".to_owned(),
-                name: "p".to_owned(),
-                generate_name: None,
-                controller: Some("o".to_owned()),
-                created_at: at(0),
-            },
-            references: vec![reference(&early, prefixes[0]), reference(&late, prefixes[1])],
-            runs: [("c".to_owned(), Run { started_at: Some(at(2)), restarts: 0 })].into(),
-            record: Ok(Record {
-                at: at(0),
-                by: By::Admission,
-                namespace: "x".to_owned(),
-                owner: Owner::Controller("o".to_owned()),
-                hash_key: None,
-                sources: [(early.clone(), read(A)), (late.clone(), read(A))].into(),
-            }),
-            rereads: false,
-        };
-        let states = [
-            (early.clone(), state("2", B, &["k", "l"])),
-            (late.clone(), state(version_of_late, A, keys_of_late)),
-        ];
-        let findings = judge(&pod, &states.into(), None, Lag::default());
-        findings.into_iter().find(|finding| finding.source == early).unwrap().reason
-    };
-    assert_eq!(judged(["", ""], "1", &["k", "l"]), Reason::Overridden);
-    assert_eq!(judged(["P_", "P_"], "1", &["k", "l"]), Reason::Overridden);
-    assert_eq!(judged(["P_", ""], "1", &["k", "l"]), Reason::Changed, "another variable");
-    assert_eq!(judged(["", ""], "2", &["k", "l"]), Reason::Changed, "the later one moved");
-    assert_eq!(judged(["", ""], "1", &["l"]), Reason::Changed, "the later one lacks the key");
+    assert_eq!(judged(["", ""], "c", "1", read(A)), Reason::Overridden);
+    assert_eq!(judged(["P_", "P_"], "c", "1", read(A)), Reason::Overridden);
+    assert_eq!(judged(["P_", ""], "c", "1", read(A)), Reason::Changed, "another variable");
+    assert_eq!(judged(["", ""], "c", "2", read(A)), Reason::Changed, "the later one moved");
+    assert_eq!(judged(["", ""], "c", "1", read(WITHOUT_K)), Reason::Changed, "the later one lacks the key");
+    assert_eq!(judged(["", ""], "d", "1", read(A)), Reason::Changed, "of another container");
+    let binary = Content::config_map(
+        A[1..].iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())),
+        [("k".to_owned(), vec![1])],
+    );
+    let uses = [(Mode::Env, UseRecord::of(&binary, &hasher, Mode::Env, &Keys::all()))].into();
+    let (uid, resource_version) = ("u".to_owned(), "1".to_owned());
+    let binary = SourceRecord::Read(ReadSource { uid, resource_version, immutable: false, uses });
+    assert_eq!(judged(["", ""], "c", "1", binary), Reason::Changed, "env sees no binaryData");
 }

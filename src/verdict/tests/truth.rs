@@ -1,0 +1,172 @@
+//! Made-up histories in which it is known what a container really reads: Current is never wrong.
+//!
+//! A container reads what its source held at some moment of the lag before its start. Exempt is what
+//! the ladder takes for granted: that nothing is written from the lag before the record to the first
+//! start, where that comes within a minute.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::*;
+
+/// What happens to the source at a second.
+#[derive(Clone, Copy, Debug)]
+enum Event {
+    /// The value is written.
+    Write(u8),
+    /// The manager that wrote it sets a label, which moves the time of its entry.
+    Relabel,
+    /// Another manager does, or `managedFields` is cleared.
+    Clear,
+}
+
+#[derive(Debug)]
+struct History {
+    mode: Mode,
+    /// By second; the first is the creation.
+    events: BTreeMap<i64, Event>,
+    /// Starts of the container, with how old the content is that each one reads.
+    starts: BTreeMap<i64, i64>,
+    recorded: bool,
+    marks: bool,
+}
+
+const CREATED: i64 = -400;
+const FIRST_MINUTE: i64 = 60;
+
+fn history() -> impl Strategy<Value = History> {
+    let event = prop_oneof![
+        6 => (0..3u8).prop_map(Event::Write),
+        1 => Just(Event::Relabel),
+        1 => Just(Event::Clear)
+    ];
+    let second = || prop_oneof![3 => -100..100i64, 1 => -300..900i64];
+    let start = (prop_oneof![3 => 0..100i64, 1 => 0..900i64], 0.0..=1.0f64);
+    let mode = proptest::sample::select(vec![Mode::Env, Mode::SubPath]);
+    let histories = (mode, vec((second(), event), 0..5), vec(start, 1..4), any::<bool>(), any::<bool>());
+    histories.prop_map(|(mode, events, starts, recorded, marks)| {
+        let lag = Lag::default().of(mode).as_secs();
+        let age = |share: f64| (share * lag as f64).round() as i64;
+        let starts: BTreeMap<_, _> = starts.into_iter().map(|(second, share)| (second, age(share))).collect();
+        let first = starts.keys().next().copied().unwrap_or_default();
+        let quiet = -lag..=if first <= FIRST_MINUTE { first } else { 0 };
+        let events = events.into_iter().filter(|(second, _)| !quiet.contains(second));
+        let events = std::iter::once((CREATED, Event::Write(0))).chain(events).collect();
+        History { mode, events, starts, recorded, marks }
+    })
+}
+
+impl History {
+    fn value(&self, second: i64) -> u8 {
+        let written = self.events.range(..=second).rev().find_map(|(_, event)| match event {
+            Event::Write(value) => Some(*value),
+            _ => None,
+        });
+        written.unwrap_or(0)
+    }
+
+    fn last_write(&self) -> Option<LastWrite> {
+        let mut last = None;
+        for (second, event) in &self.events {
+            last = match event {
+                Event::Write(_) => Some(*second),
+                Event::Relabel => last.map(|_| *second),
+                Event::Clear => None,
+            };
+        }
+        last.map(|second| LastWrite {
+            at: at(second),
+            manager: "kubectl".to_owned(),
+            keys: ["k".to_owned()].into(),
+        })
+    }
+
+    /// What the present run holds.
+    fn truth(&self) -> u8 {
+        self.starts.last_key_value().map_or(0, |(second, age)| self.value(second - age))
+    }
+
+    fn finding(&self) -> Finding {
+        let id = SourceId::config_map("m");
+        let content = |value: u8| Content::config_map([("k".to_owned(), value.to_string())], []);
+        let version = |second| self.events.range(..=second).count().to_string();
+        let hasher = Hasher::new(&id, "x", None).unwrap();
+        let mut used = UseRecord::of(&content(self.value(0)), &hasher, self.mode, &Keys::one("k"));
+        used.marks = used.marks.filter(|_| self.marks);
+        let read = ReadSource {
+            uid: "u".to_owned(),
+            resource_version: version(0),
+            immutable: false,
+            uses: [(self.mode, used)].into(),
+        };
+        let record = Record {
+            at: at(0),
+            by: By::Admission,
+            namespace: "x".to_owned(),
+            owner: Owner::Controller("o".to_owned()),
+            hash_key: None,
+            sources: [(id.clone(), SourceRecord::Read(read))].into(),
+        };
+        let started = self.starts.keys().last().copied();
+        let run = Run { started_at: started.map(at), restarts: self.starts.len() as u32 - 1 };
+        let pod = Pod {
+            identity: PodIdentity {
+                namespace: "x".to_owned(),
+                name: "p".to_owned(),
+                generate_name: None,
+                controller: Some("o".to_owned()),
+                created_at: at(0),
+            },
+            references: vec![Reference {
+                source: id.clone(),
+                mode: self.mode,
+                keys: Keys::one("k"),
+                optional: false,
+                needs: ["k".to_owned()].into(),
+                prefix: None,
+                container: "c".to_owned(),
+            }],
+            runs: [("c".to_owned(), run)].into(),
+            record: if self.recorded { Ok(record) } else { Err(Unrecorded::None) },
+            rereads: false,
+            suspects: Default::default(),
+        };
+        let now = SourceState::Present(Source {
+            uid: "u".to_owned(),
+            resource_version: version(1000),
+            created_at: at(CREATED),
+            immutable: false,
+            last_write: self.last_write(),
+            content: Some(content(self.value(1000))),
+        });
+        judge(&pod, &[(id, now)].into(), None, Lag::default()).remove(0)
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn current_is_never_wrong(history in history()) {
+        let found = history.finding();
+        let holds_what_is_there = history.truth() == history.value(1000);
+        prop_assert!(found.verdict != Verdict::Current || holds_what_is_there, "{:?}", found);
+    }
+
+    /// Of pods that were recorded and started once, drift for sure is never wrong either.
+    #[test]
+    fn sure_drift_of_a_container_in_its_first_run_is_never_wrong(mut history in history()) {
+        history.recorded = true;
+        while history.starts.len() > 1 {
+            history.starts.pop_last();
+        }
+        // A late first start may have read what is there now.
+        if history.starts.keys().any(|second| *second > FIRST_MINUTE) {
+            return Ok(());
+        }
+        let found = history.finding();
+        let holds_what_is_there = history.truth() == history.value(1000);
+        prop_assert!(found.verdict != Verdict::Drifted || !holds_what_is_there, "{:?}", found);
+        prop_assert!(found.verdict != Verdict::Unknown, "{:?}", found);
+    }
+}
