@@ -8,13 +8,14 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Client;
-use reload_core::annotation::IGNORE;
+use reload_core::annotation::{IGNORE, RECORD};
 use reload_core::last_write::{LastWrite, ManagedFields};
 use reload_core::options::{InvalidOption, Options};
 use reload_core::record::PodIdentity;
 use reload_core::source::{Source, SourceId, SourceKind};
 use serde::Deserialize;
 
+use crate::annotations::OwnAnnotations;
 use crate::api::{ApiError, Resource, list_metadata};
 use crate::workload::{Kind, Owner, WorkloadName};
 
@@ -28,6 +29,8 @@ pub(crate) struct Inventory {
     /// Why sources of a kind are not in it.
     unlisted: HashMap<SourceKind, String>,
     replica_sets: HashMap<Uid, ReplicaSetMetadata>,
+    /// The one namespace that it is of.
+    pub(crate) namespace: Option<String>,
     /// Why ReplicaSets are not in it, without which no Deployment is known.
     pub(crate) without_replica_sets: Option<ApiError>,
 }
@@ -50,17 +53,9 @@ pub(crate) struct PodMetadata {
     #[serde(default)]
     owner_references: Vec<Owner>,
     #[serde(default)]
-    annotations: PodAnnotations,
+    annotations: OwnAnnotations,
     #[serde(default)]
     labels: Revision,
-}
-
-#[derive(Debug, Default, Deserialize)]
-struct PodAnnotations {
-    #[serde(rename = "kubectl-reload.dev/record")]
-    record: Option<String>,
-    #[serde(rename = "kubectl-reload.dev/ignore")]
-    ignore: Option<String>,
 }
 
 /// The labels by which controllers tell their revisions apart.
@@ -88,13 +83,7 @@ struct SourceMetadata {
     #[serde(default)]
     managed_fields: Vec<ManagedFields>,
     #[serde(default)]
-    annotations: SourceAnnotations,
-}
-
-#[derive(Debug, Default, Deserialize)]
-struct SourceAnnotations {
-    #[serde(rename = "kubectl-reload.dev/ignore")]
-    ignore: Option<String>,
+    annotations: OwnAnnotations,
 }
 
 #[derive(Debug, Deserialize)]
@@ -134,7 +123,7 @@ impl PodMetadata {
 
     /// Whether it asks to be left out.
     pub(crate) fn is_ignored(&self) -> bool {
-        self.annotations.ignore.as_deref() == Some("true")
+        self.annotations.0.get(IGNORE).is_some_and(|value| value == "true")
     }
 
     /// `metadata.creationTimestamp`.
@@ -144,7 +133,7 @@ impl PodMetadata {
 
     /// Its record, as it stands on it.
     pub(crate) fn record(&self) -> Option<&str> {
-        self.annotations.record.as_deref()
+        self.annotations.0.get(RECORD).map(String::as_str)
     }
 
     /// Of which revision of its workload it is.
@@ -178,6 +167,7 @@ impl Inventory {
             sources: HashMap::new(),
             unlisted: HashMap::new(),
             replica_sets: HashMap::new(),
+            namespace: namespace.map(str::to_owned),
             without_replica_sets: None,
         };
         inventory.pods.retain(|pod| pod.deletion_timestamp.is_none());
@@ -237,12 +227,9 @@ impl Inventory {
     /// When it asks in a way that is not understood.
     pub(crate) fn is_ignored(&self, namespace: &str, id: &SourceId) -> Result<bool, InvalidOption> {
         let source = self.sources.get(&(id.kind, namespace.to_owned(), id.name.clone()));
-        let Some(value) = source.and_then(|source| source.annotations.ignore.as_ref()) else {
-            return Ok(false);
-        };
+        let Some(source) = source else { return Ok(false) };
         let object = format!("{id} in namespace {namespace}");
-        let options = Options::parse(&object, [(&IGNORE.to_owned(), value)])?;
-        Ok(options.ignore == Some(true))
+        Ok(Options::parse(&object, &source.annotations.0)?.ignore == Some(true))
     }
 
     /// A source as its metadata tells of it: `Ok(None)` where it does not exist.

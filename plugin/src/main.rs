@@ -1,5 +1,6 @@
 //! `kubectl reload`: which pods run on old configuration, and restarts of those that do.
 
+mod annotations;
 mod api;
 mod connection;
 mod findings;
@@ -13,6 +14,7 @@ mod rollout;
 mod scope;
 mod sources;
 mod status;
+mod surroundings;
 mod survey;
 mod sync;
 mod table;

@@ -74,7 +74,7 @@ pub(crate) struct Extracted {
     pub(crate) ignored: bool,
 }
 
-/// Takes from a pod what verdicts look at, by the options in its annotations.
+/// Takes from a pod what verdicts look at, by the options in its annotations and around it.
 ///
 /// # Errors
 /// An annotation that is not understood.
@@ -82,10 +82,11 @@ pub(crate) fn extract(
     pod: &Pod,
     identity: PodIdentity,
     record: Result<Record, Unrecorded>,
+    around: &Options,
     mut ignore: impl FnMut(&SourceId) -> bool,
 ) -> Result<Extracted, InvalidOption> {
     let object = format!("pod/{} in namespace {}", identity.name, identity.namespace);
-    let options = Options::parse(&object, pod.metadata.annotations.iter().flatten())?;
+    let options = Options::parse(&object, pod.metadata.annotations.iter().flatten())?.within(around);
     let mut found = pod.spec.as_ref().map(|spec| references(spec, &options.extra)).unwrap_or_default();
     found.retain(|reference| !options.exclude.contains(&reference.source) && !ignore(&reference.source));
     let rereads = options.live == Some(Live::Reread);

@@ -16,6 +16,7 @@ use crate::inventory::{Inventory, PodMetadata, Revision};
 use crate::pods;
 use crate::scope::parse_namespace;
 use crate::sources::read_sources;
+use crate::surroundings::Surroundings;
 use crate::workload::WorkloadName;
 
 /// What verdicts rest on besides the cluster.
@@ -194,6 +195,8 @@ async fn extract<'a>(
         wanted.entry(&metadata.namespace).or_default().push(&metadata.name);
     }
     let fetched = pods::fetch(client, wanted).await?;
+    let workloads = candidates.iter().map(|candidate| inventory.workload(candidate.metadata)).collect();
+    let surroundings = Surroundings::fetch(client, inventory.namespace.as_deref(), &workloads).await?;
     let (mut pods, mut others) = (Vec::new(), Vec::new());
     for Candidate { metadata, identity, record } in candidates {
         let namespace = &metadata.namespace;
@@ -208,7 +211,9 @@ async fn extract<'a>(
             });
             asked || args.ignore.contains(id)
         };
-        match (pods::extract(pod, identity, record, ignored), unclear) {
+        let around = surroundings.options(&inventory.workload(metadata));
+        let extracted = around.and_then(|around| pods::extract(pod, identity, record, &around, ignored));
+        match (extracted, unclear) {
             (Err(problem), _) | (Ok(_), Some(problem)) => {
                 let unknown = unjudged(inventory, metadata, Verdict::Unknown, Certainty::Inferred);
                 others.push(SurveyedPod { problem: Some(problem), ..unknown });

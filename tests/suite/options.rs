@@ -20,10 +20,20 @@ async fn options_are_obeyed_and_a_wrong_one_is_named() -> Result<()> {
             uses("wrong").annotation("kubectl-reload.dev/live", "sometimes"),
             uses("misspelt").annotation("kubectl-reload.dev/ingore", "true"),
             Workload::deployment("by-api").annotation("kubectl-reload.dev/extra", "configmap/settings"),
+            uses("ignored-above"),
+            files("rereads-above"),
+            uses("wrong-above"),
             Workload::deployment("of-quiet").env_from(Source::config_map("quiet")),
         ])
         .await?;
         ns.kubectl().run(&["annotate", "configmap", "quiet", "kubectl-reload.dev/ignore=true"]).await?;
+        for (workload, annotation) in [
+            ("ignored-above", "kubectl-reload.dev/ignore=true"),
+            ("rereads-above", "kubectl-reload.dev/live=reread"),
+            ("wrong-above", "kubectl-reload.dev/exclude=settings"),
+        ] {
+            ns.kubectl().run(&["annotate", "deployment", workload, annotation]).await?;
+        }
         for name in ["settings", "quiet"] {
             ns.kubectl().run(&["patch", "configmap", name, "-p", "{\"data\":{\"a\":\"2\"}}"]).await?;
         }
@@ -35,17 +45,25 @@ async fn options_are_obeyed_and_a_wrong_one_is_named() -> Result<()> {
             ("rereads", "Current recorded"),
             ("wrong", "Unknown inferred"),
             ("misspelt", "Unknown inferred"),
+            ("ignored-above", "Ignored recorded"),
+            ("rereads-above", "Current recorded"),
+            ("wrong-above", "Unknown inferred"),
             ("of-quiet", "Current recorded"),
         ] {
             assert_eq!(status.verdict(&format!("deployment/{workload}"))?, verdict, "{workload}");
         }
         let shown = ns.reload(&["status"]).await?.success()?;
-        for text in
-            ["\"sometimes\" is neither reread nor restart", "kubectl-reload.dev/ingore of pod/misspelt-"]
-        {
+        for text in [
+            "\"sometimes\" is neither reread nor restart",
+            "kubectl-reload.dev/ingore of pod/misspelt-",
+            "kubectl-reload.dev/exclude of deployment/wrong-above in namespace options: \"settings\" names no source",
+        ] {
             ensure!(shown.stdout.contains(text), "{text} is not in {shown}");
         }
 
+        let of_all = ["annotate", "namespace", "options", "kubectl-reload.dev/exclude=configmap/settings"];
+        cluster.kubectl().run(&of_all).await?;
+        assert_eq!(ns.status().await?.drifted(), ["deployment/by-api"; 0]);
         ns.kubectl()
             .run(&["annotate", "configmap", "quiet", "kubectl-reload.dev/ignore=perhaps", "--overwrite"])
             .await?;

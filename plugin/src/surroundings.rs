@@ -1,0 +1,101 @@
+//! The options of what is around a pod: its workload and its namespace.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kube::Client;
+use reload_core::options::{InvalidOption, Options};
+use serde::Deserialize;
+
+use crate::annotations::OwnAnnotations;
+use crate::api::{ApiError, Resource, list_metadata};
+use crate::workload::{Kind, WorkloadName};
+
+/// The annotations of workloads and namespaces, as far as they are this project's.
+#[derive(Default)]
+pub(crate) struct Surroundings {
+    workloads: BTreeMap<WorkloadName, OwnAnnotations>,
+    namespaces: BTreeMap<String, OwnAnnotations>,
+}
+
+#[derive(Deserialize)]
+struct Item {
+    metadata: Metadata,
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    #[serde(default)]
+    namespace: String,
+    name: String,
+    #[serde(default)]
+    annotations: OwnAnnotations,
+}
+
+impl Surroundings {
+    /// Fetches them for these workloads: a list for each kind that there is, and one of namespaces.
+    /// What may not be listed has no options.
+    ///
+    /// # Errors
+    /// When a list fails for another reason than a missing right.
+    pub(crate) async fn fetch(
+        client: &Client,
+        namespace: Option<&str>,
+        workloads: &BTreeSet<WorkloadName>,
+    ) -> Result<Self, ApiError> {
+        if workloads.is_empty() {
+            return Ok(Self::default());
+        }
+        let mut all = Self { workloads: BTreeMap::new(), namespaces: namespaces(client, namespace).await? };
+        let kinds: BTreeSet<&Kind> = workloads.iter().map(|workload| &workload.kind).collect();
+        for kind in kinds.into_iter().filter(|kind| **kind != Kind::Pod) {
+            let Some((group, plural)) = kind.resource() else { continue };
+            for Item { metadata } in
+                list(client, Resource { group, plural, namespace, name: None }, &[]).await?
+            {
+                let Metadata { namespace, name, annotations } = metadata;
+                all.workloads.insert(WorkloadName { namespace, kind: kind.clone(), name }, annotations);
+            }
+        }
+        Ok(all)
+    }
+
+    /// The options of a workload's own annotations, within those of its namespace.
+    ///
+    /// # Errors
+    /// An annotation that is not understood.
+    pub(crate) fn options(&self, workload: &WorkloadName) -> Result<Options, InvalidOption> {
+        let namespace = &workload.namespace;
+        let parse = |object: String, annotations: Option<&OwnAnnotations>| match annotations {
+            Some(OwnAnnotations(own)) => Options::parse(&object, own),
+            None => Ok(Options::default()),
+        };
+        let inner = parse(format!("{workload} in namespace {namespace}"), self.workloads.get(workload))?;
+        let outer = parse(format!("namespace {namespace}"), self.namespaces.get(namespace))?;
+        Ok(inner.within(&outer))
+    }
+}
+
+async fn namespaces(
+    client: &Client,
+    namespace: Option<&str>,
+) -> Result<BTreeMap<String, OwnAnnotations>, ApiError> {
+    let resource = Resource { group: "/api/v1", plural: "namespaces", namespace: None, name: None };
+    let selector = namespace.map(|namespace| format!("metadata.name={namespace}"));
+    let query = selector.as_deref().map(|selector| ("fieldSelector", selector));
+    let items = list(client, resource, query.as_slice()).await?;
+    Ok(items.into_iter().map(|item| (item.metadata.name, item.metadata.annotations)).collect())
+}
+
+async fn list(
+    client: &Client,
+    resource: Resource<'_>,
+    query: &[(&str, &str)],
+) -> Result<Vec<Item>, ApiError> {
+    match list_metadata(client, resource, query).await {
+        Err(error) if error.is_forbidden() => {
+            tracing::info!("options there are not seen: {error}");
+            Ok(Vec::new())
+        }
+        result => result,
+    }
+}
