@@ -103,13 +103,18 @@ impl<'a> Use<'a> {
     fn same_content(&self, now: &Source) -> Finding {
         let Ok(record) = &self.pod.record else { return self.infer(now) };
         let written = now.last_write.as_ref().map(|write| write.at);
+        // No last write since the record is no proof: a key that came and went leaves no trace.
+        let since_record = written.filter(|written| *written >= record.at);
+        if since_record.is_none() && written.is_some() && self.every_key_is_covered(now) {
+            return self.recorded(Verdict::Current, Reason::Touched).since(now);
+        }
         let doubtful = |run: &Run| {
             let Some(started) = run.started_at else { return false };
             let first_start = run.restarts == 0 && started <= later(record.at, FIRST_START);
-            let before_write = written.is_none_or(|written| started <= later(written, self.lag));
+            let before_write = since_record.is_none_or(|written| started <= later(written, self.lag));
             !first_start && started >= record.at && before_write
         };
-        if written.is_none_or(|written| written >= record.at) && self.runs().any(doubtful) {
+        if self.runs().any(doubtful) {
             self.unknown(Reason::ChangedAndBack).since(now)
         } else {
             self.recorded(Verdict::Current, Reason::Touched).since(now)
@@ -152,10 +157,14 @@ impl<'a> Use<'a> {
         if let Some(finding) = self.lacks_keys(now) {
             return finding;
         }
-        // A container that requires it started when it was there: written once, it is what was read.
+        // A container that requires it started when it was there: written once, and not made again
+        // since, it is what was read.
         let once = now.last_write.as_ref().is_some_and(|write| write.at == now.created_at);
-        let waited = |r: &Reference| once && !r.optional;
-        if self.references.iter().all(|r| !r.optional) && !once {
+        let first = |run: &Run| run.restarts == 0 && run.started_at.is_none_or(|at| at >= now.created_at);
+        let waited = |r: &Reference| once && !r.optional && self.run(r).as_ref().is_none_or(first);
+        let proven = |r: &Reference| waited(r) || self.started_since(r, now);
+        let all_proven = self.references.iter().all(|r| proven(r));
+        if self.references.iter().all(|r| !r.optional) && !(once && all_proven) {
             return self.infer(now);
         }
         let seen = self.references.iter().flat_map(|r| content.select(self.mode, &r.keys));
@@ -164,9 +173,7 @@ impl<'a> Use<'a> {
             Changes { added: added.iter().map(|key| (*key).to_owned()).collect(), ..Changes::default() };
         if added.is_empty() {
             self.recorded(Verdict::Current, Reason::StillAbsent).since(now)
-        } else if covered(now, self.mode, &added)
-            && self.references.iter().all(|r| waited(r) || self.started_since(r, now))
-        {
+        } else if covered(now, self.mode, &added) && all_proven {
             self.inferred(Verdict::Current, Reason::StartedSince).with(changes).since(now)
         } else {
             self.differs(Reason::Appeared).with(changes).since(now)
@@ -226,6 +233,15 @@ impl<'a> Use<'a> {
         let Some(content) = &now.content else { return BTreeSet::new() };
         let needs = self.references.iter().filter(|r| sort(r)).flat_map(|r| &r.needs);
         needs.filter(|key| !content.has(self.mode, key)).cloned().collect()
+    }
+
+    /// Whether the time of the last write is that of every key in use: for that they have to be
+    /// known, to exist, and to be owned.
+    fn every_key_is_covered(&self, now: &Source) -> bool {
+        self.references.iter().all(|r| match &r.keys {
+            Keys::All { .. } => false,
+            Keys::Some(keys) => covered(now, self.mode, &keys.iter().map(String::as_str).collect()),
+        })
     }
 
     pub(super) fn run(&self, reference: &Reference) -> Option<Run> {

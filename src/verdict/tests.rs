@@ -213,6 +213,33 @@ fn the_ladder() {
             Reason::ChangedAndBack,
         ),
         (
+            "touched by another manager, or a key came and went, after a restart",
+            Case { started: Some(40), restarts: 1, ..case(Was(A), Now::Data(A, Some(-100))) },
+            Unknown,
+            Inferred,
+            Reason::ChangedAndBack,
+        ),
+        (
+            "touched by another manager after a restart, where the one key in use cannot have gone",
+            Case { keys: key("k"), started: Some(40), restarts: 1, ..case(Was(A), Now::Data(A, Some(-100))) },
+            Current,
+            Sure,
+            Reason::Touched,
+        ),
+        (
+            "touched, or a key that is not there came and went, after a restart",
+            Case {
+                keys: key("z"),
+                optional: true,
+                started: Some(40),
+                restarts: 1,
+                ..case(Was(A), Now::Data(A, Some(-100)))
+            },
+            Unknown,
+            Inferred,
+            Reason::ChangedAndBack,
+        ),
+        (
             "touched at an unknown time after a restart",
             Case { started: Some(40), restarts: 1, ..case(Was(A), Now::Data(A, None)) },
             Unknown,
@@ -389,6 +416,27 @@ fn the_ladder() {
         (
             "a required source that came late, written once",
             Case { started: Some(52), ..case(Absent, Now::Recreated(A, 50)) },
+            Current,
+            Inferred,
+            Reason::StartedSince,
+        ),
+        (
+            "a required source that came late, and was made again since",
+            case(Absent, Now::Recreated(A, 50)),
+            Drifted,
+            Inferred,
+            Reason::WrittenSinceStart,
+        ),
+        (
+            "a required source that came late, and was made again within the lag of a restart",
+            Case { started: Some(52), restarts: 1, ..case(Absent, Now::Recreated(A, 50)) },
+            Unknown,
+            Inferred,
+            Reason::TooClose,
+        ),
+        (
+            "a required source that came late, written once, well before a restart",
+            Case { started: Some(70), restarts: 1, ..case(Absent, Now::Recreated(A, 50)) },
             Current,
             Inferred,
             Reason::StartedSince,
