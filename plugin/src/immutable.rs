@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::{ControllerRevision, ReplicaSet};
 use k8s_openapi::api::core::v1::PodTemplateSpec;
 use kube::Client;
-use reload_core::record::Record;
+use reload_core::record::{Record, SourceRecord};
 use reload_core::reference::references;
 use reload_core::source::SourceId;
 use serde::de::DeserializeOwned;
@@ -30,6 +30,8 @@ struct User {
 #[derive(Default)]
 pub(crate) struct Immutables {
     users: BTreeMap<(String, SourceId), Vec<User>>,
+    /// Names of which a pod is recorded to have an immutable source that is gone.
+    gone: BTreeSet<(String, SourceId)>,
 }
 
 /// Per workload, the immutable sources of which its pods may run on an older content.
@@ -45,7 +47,11 @@ impl Immutables {
         created_at: Timestamp,
     ) {
         let namespace = &workload.namespace;
-        for id in record.sources.keys().filter(|id| inventory.immutable_since(namespace, id).is_some()) {
+        for (id, source) in &record.sources {
+            let was = matches!(source, SourceRecord::Read(read) if read.immutable);
+            if was && inventory.version(namespace, id).map(|(uid, _)| uid) != uid(source) {
+                self.gone.insert((namespace.clone(), id.clone()));
+            }
             let users = self.users.entry((namespace.clone(), id.clone())).or_default();
             users.push(User { workload: workload.clone(), created_at });
         }
@@ -59,8 +65,15 @@ impl Immutables {
         let mut suspects = Suspects::new();
         let mut revisions: BTreeMap<String, Revisions> = BTreeMap::new();
         for ((namespace, id), users) in self.users {
-            let Some(since) = inventory.immutable_since(&namespace, &id) else { continue };
-            let older_pod = users.iter().any(|user| user.created_at < since);
+            let key = (namespace, id);
+            let gone = self.gone.contains(&key);
+            let (namespace, id) = key;
+            let since = match inventory.immutable_since(&namespace, &id) {
+                Some(since) => since,
+                None if gone => Timestamp::MAX,
+                None => continue,
+            };
+            let older_pod = gone || users.iter().any(|user| user.created_at < since);
             for User { workload, .. } in users {
                 if !older_pod && !revisions.contains_key(&namespace) {
                     revisions.insert(namespace.clone(), Revisions::fetch(client, &namespace).await?);
@@ -72,6 +85,13 @@ impl Immutables {
             }
         }
         Ok(suspects)
+    }
+}
+
+fn uid(source: &SourceRecord) -> Option<&str> {
+    match source {
+        SourceRecord::Read(read) => Some(&read.uid),
+        SourceRecord::Absent | SourceRecord::Unread(_) => None,
     }
 }
 

@@ -11,7 +11,7 @@ use kube::Client;
 use reload_core::annotation::{IGNORE, RECORD};
 use reload_core::last_write::{LastWrite, ManagedFields};
 use reload_core::options::{InvalidOption, Options};
-use reload_core::record::PodIdentity;
+use reload_core::record::{PodIdentity, Record};
 use reload_core::source::{Source, SourceId, SourceKind};
 use serde::Deserialize;
 
@@ -119,6 +119,12 @@ impl PodMetadata {
     /// Whether `pod` is this very pod, and not another of its name.
     pub(crate) fn is_same(&self, pod: &Pod) -> bool {
         pod.metadata.uid.as_ref() == Some(&self.uid)
+    }
+
+    /// Whether its annotations are understood, and ask for nothing that the record does not cover.
+    pub(crate) fn is_plain(&self, record: &Record) -> bool {
+        let options = Options::parse(&self.name, &self.annotations.0);
+        options.is_ok_and(|options| options.extra.iter().all(|id| record.sources.contains_key(id)))
     }
 
     /// Whether it asks to be left out.

@@ -7,7 +7,7 @@ use reload_core::options::{InvalidOption, Options};
 use serde::Deserialize;
 
 use crate::annotations::OwnAnnotations;
-use crate::api::{ApiError, Resource, list_metadata};
+use crate::api::{ApiError, Resource, get_object, list_metadata};
 use crate::workload::{Kind, WorkloadName};
 
 /// The annotations of workloads and namespaces, as far as they are this project's.
@@ -79,10 +79,19 @@ async fn namespaces(
     client: &Client,
     namespace: Option<&str>,
 ) -> Result<BTreeMap<String, OwnAnnotations>, ApiError> {
-    let resource = Resource { group: "/api/v1", plural: "namespaces", namespace: None, name: None };
-    let selector = namespace.map(|namespace| format!("metadata.name={namespace}"));
-    let query = selector.as_deref().map(|selector| ("fieldSelector", selector));
-    let items = list(client, resource, query.as_slice()).await?;
+    let resource = Resource { group: "/api/v1", plural: "namespaces", namespace: None, name: namespace };
+    let items = match namespace {
+        None => list(client, resource, &[]).await?,
+        // Whoever has rights in one namespace alone may get it, and not list any.
+        Some(_) => match get_object(client, resource).await {
+            Ok(json) => serde_json::from_slice(&json).into_iter().collect(),
+            Err(error) if error.is_forbidden() || error.is_not_found() => {
+                tracing::warn!("options of the namespace are not seen: {error}");
+                Vec::new()
+            }
+            Err(error) => return Err(error),
+        },
+    };
     Ok(items.into_iter().map(|item| (item.metadata.name, item.metadata.annotations)).collect())
 }
 
@@ -93,7 +102,7 @@ async fn list(
 ) -> Result<Vec<Item>, ApiError> {
     match list_metadata(client, resource, query).await {
         Err(error) if error.is_forbidden() => {
-            tracing::info!("options there are not seen: {error}");
+            tracing::warn!("options there are not seen: {error}");
             Ok(Vec::new())
         }
         result => result,

@@ -91,7 +91,9 @@ pub(crate) async fn survey(
             _ if metadata.is_ignored() => {
                 surveyed.push(unjudged(inventory, metadata, Verdict::Ignored, Certainty::Recorded));
             }
-            Ok(record) if unmoved(record, now) && !suspects.contains_key(&workload) => {
+            Ok(record)
+                if unmoved(record, now) && !suspects.contains_key(&workload) && metadata.is_plain(record) =>
+            {
                 surveyed.push(unjudged(inventory, metadata, Verdict::Current, Certainty::Recorded));
             }
             _ => candidates.push(candidate),

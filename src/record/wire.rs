@@ -153,6 +153,10 @@ impl Record {
     /// # Errors
     /// When it is too long even so.
     pub fn encode(&self) -> Result<String, Unwritable> {
+        // Not even a name and a kind each would fit: no need to try.
+        if self.sources.len() > MAX_LENGTH / 32 {
+            return Err(Unwritable::TooLong(self.to_json()?.len()));
+        }
         let mut record = self.clone();
         let mut largest_last: Vec<&SourceId> = self.sources.keys().collect();
         largest_last.sort_by_key(|id| self.sources.get(id).map(size));

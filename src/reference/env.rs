@@ -5,7 +5,7 @@
 //! literal value is replaced by what `NAME` is at that point; an optional key that is absent
 //! leaves the earlier value in place.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use k8s_openapi::api::core::v1::{Container, EnvVar};
 
@@ -14,6 +14,7 @@ use crate::source::SourceId;
 
 pub(super) fn of_container(container: &Container, found: &mut Vec<Reference>) {
     let env = container.env.as_deref().unwrap_or_default();
+    let positions = Positions::of(env);
     let mut push = |source, keys, needs: Option<&String>, prefix: Option<&str>, optional: Option<bool>| {
         let optional = optional.unwrap_or(false);
         found.push(Reference {
@@ -28,7 +29,7 @@ pub(super) fn of_container(container: &Container, found: &mut Vec<Reference>) {
     };
     for from in container.env_from.iter().flatten() {
         let prefix = from.prefix.as_deref().unwrap_or_default();
-        let keys = || Keys::All { except: overridden_keys(prefix, env) };
+        let keys = || Keys::All { except: positions.overridden_keys(prefix) };
         if let Some(map) = &from.config_map_ref {
             push(SourceId::config_map(&map.name), keys(), None, Some(prefix), map.optional);
         }
@@ -40,7 +41,7 @@ pub(super) fn of_container(container: &Container, found: &mut Vec<Reference>) {
         let Some(from) = &entry.value_from else { continue };
         // An overridden entry still has to resolve before the container starts: the reference
         // stays, with a key that it needs and none that it uses.
-        let keys = |key: &str| match is_overridden(&entry.name, &env[position + 1..]) {
+        let keys = |key: &str| match positions.is_overridden(&entry.name, position + 1) {
             true => Keys::Some(BTreeSet::new()),
             false => Keys::one(key),
         };
@@ -53,27 +54,56 @@ pub(super) fn of_container(container: &Container, found: &mut Vec<Reference>) {
     }
 }
 
-/// The keys that `envFrom` with this prefix would set in vain.
-fn overridden_keys(prefix: &str, env: &[EnvVar]) -> BTreeSet<String> {
-    env.iter()
-        .filter_map(|entry| entry.name.strip_prefix(prefix).map(|key| (key, &entry.name)))
-        .filter(|(key, name)| !key.is_empty() && is_overridden(name, env))
-        .map(|(key, _)| key.to_owned())
-        .collect()
+/// Where each variable of a container is set for certain, and where its value is read, by the
+/// positions of `env` entries: one pass, since a pod may have thousands.
+struct Positions<'a> {
+    env: &'a [EnvVar],
+    set: ByName<'a>,
+    read: ByName<'a>,
 }
 
-/// Whether one of the `later` entries certainly sets `name` anew before anything reads it.
-fn is_overridden(name: &str, later: &[EnvVar]) -> bool {
-    let expansion = format!("$({name})");
-    for entry in later {
-        if entry.value.as_deref().is_some_and(|value| value.contains(&expansion)) {
-            return false;
+/// In ascending order.
+type ByName<'a> = HashMap<&'a str, Vec<usize>>;
+
+impl<'a> Positions<'a> {
+    fn of(env: &'a [EnvVar]) -> Self {
+        let (mut set, mut read) = (ByName::new(), ByName::new());
+        for (position, entry) in env.iter().enumerate() {
+            if !may_be_skipped(entry) {
+                set.entry(&entry.name).or_default().push(position);
+            }
+            let value = entry.value.as_deref().unwrap_or_default();
+            for (start, _) in value.match_indices("$(") {
+                if let Some((name, _)) = value[start + 2..].split_once(')') {
+                    read.entry(name).or_default().push(position);
+                }
+            }
         }
-        if entry.name == name && !may_be_skipped(entry) {
-            return true;
+        Self { env, set, read }
+    }
+
+    /// Whether an entry at `from` or later certainly sets `name` anew before any reads it.
+    fn is_overridden(&self, name: &str, from: usize) -> bool {
+        let next = |positions: &ByName<'_>| {
+            let positions = positions.get(name)?;
+            positions.get(positions.partition_point(|position| *position < from)).copied()
+        };
+        match (next(&self.set), next(&self.read)) {
+            (Some(set), Some(read)) => set < read,
+            (set, None) => set.is_some(),
+            (None, Some(_)) => false,
         }
     }
-    false
+
+    /// The keys that `envFrom` with this prefix would set in vain.
+    fn overridden_keys(&self, prefix: &str) -> BTreeSet<String> {
+        self.env
+            .iter()
+            .filter_map(|entry| entry.name.strip_prefix(prefix).map(|key| (key, &entry.name)))
+            .filter(|(key, name)| !key.is_empty() && self.is_overridden(name, 0))
+            .map(|(key, _)| key.to_owned())
+            .collect()
+    }
 }
 
 /// Whether the kubelet leaves the earlier value in place when the entry's source is absent.

@@ -136,6 +136,14 @@ fn every_way_to_use_a_source_is_found() {
             vec!["c SubPath configmap/m *"],
         ),
         (
+            "subPath by the kubelet's own link may show any item",
+            mounted(
+                json!({"configMap": {"name": "m", "items": [{"key": "a", "path": "x"}]}}),
+                json!({"subPath": "..data/x"}),
+            ),
+            vec!["c SubPath configmap/m a"],
+        ),
+        (
             "an empty subPath is a directory",
             mounted(json!({"configMap": {"name": "m"}}), json!({"subPath": ""})),
             vec!["c Directory configmap/m *"],

@@ -70,12 +70,13 @@ fn mounted(mount: &VolumeMount, items: Option<&[KeyToPath]>) -> (Mode, Keys) {
     };
     // What a path with variables in it points at is known to the kubelet alone.
     let literal = mount.sub_path.as_deref().filter(|path| !path.is_empty()).map(components);
+    // The kubelet's own names, such as ..data, lead to every file.
+    let literal = literal.filter(|path| !path.first().is_some_and(|file| file.starts_with("..")));
     let keys = match (items, literal) {
         (None, None) => Keys::all(),
         (None, Some(path)) => match path.first() {
-            // The kubelet's own names, such as ..data, lead to every file.
-            Some(file) if !file.starts_with("..") => Keys::one(*file),
-            _ => Keys::all(),
+            Some(file) => Keys::one(*file),
+            None => Keys::all(),
         },
         (Some(items), path) => {
             let path = path.unwrap_or_default();

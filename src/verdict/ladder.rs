@@ -172,7 +172,7 @@ impl<'a> Use<'a> {
         let changes =
             Changes { added: added.iter().map(|key| (*key).to_owned()).collect(), ..Changes::default() };
         if added.is_empty() {
-            self.recorded(Verdict::Current, Reason::StillAbsent).since(now)
+            self.still_absent().since(now)
         } else if covered(now, self.mode, &added) && all_proven {
             self.inferred(Verdict::Current, Reason::StartedSince).with(changes).since(now)
         } else {
@@ -191,8 +191,20 @@ impl<'a> Use<'a> {
                 self.inferred(Verdict::Drifted, Reason::Missing)
             }
             _ if !required.is_empty() => self.inferred(Verdict::Current, Reason::Awaited),
-            Some(SourceRecord::Absent) => self.recorded(Verdict::Current, Reason::StillAbsent),
+            Some(SourceRecord::Absent) => self.still_absent(),
             Some(SourceRecord::Unread(_)) | None => self.inferred(Verdict::Current, Reason::StillAbsent),
+        }
+    }
+
+    /// Nothing was there and nothing is. What came and went in between leaves no trace, and a
+    /// container that started in between may have read it.
+    fn still_absent(&self) -> Finding {
+        let recorded_at = self.pod.record.as_ref().map_or(Timestamp::MAX, |record| record.at);
+        let late = |run: &Run| run.started_at.is_some_and(|at| at > later(recorded_at, FIRST_START));
+        if self.runs().any(|run| run.restarts > 0 || late(run)) {
+            self.inferred(Verdict::Current, Reason::StillAbsent)
+        } else {
+            self.recorded(Verdict::Current, Reason::StillAbsent)
         }
     }
 

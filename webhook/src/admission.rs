@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{Pod, PodSpec, Volume};
 use reload_core::annotation::RECORD;
 use reload_core::digest::Hasher;
 use reload_core::hash_key::HashKey;
@@ -45,11 +45,38 @@ pub(crate) enum Unrecordable {
     TooLong,
     #[error("the pod's annotations have no room for a record")]
     NoRoom,
+    #[error("the pod has too many references to look at")]
+    TooManyReferences,
+}
+
+/// How many pairs of what uses and what is used are looked at, at most. Pods reach the webhook before
+/// they are validated.
+const MAX_PAIRS: usize = 100_000;
+
+/// Whether there are more: variables by `envFrom` entries, and mounts by sources of volumes.
+fn has_too_many_references(spec: &PodSpec) -> bool {
+    let length = |list: Option<usize>| list.unwrap_or(0);
+    let sources = |volume: &Volume| {
+        length(volume.projected.as_ref().and_then(|projected| projected.sources.as_ref()).map(Vec::len)) + 1
+    };
+    let sources: usize = spec.volumes.iter().flatten().map(sources).sum();
+    let containers = spec.init_containers.iter().flatten().chain(&spec.containers);
+    let pairs = containers.map(|container| {
+        let env = length(container.env.as_ref().map(Vec::len));
+        let env_from = length(container.env_from.as_ref().map(Vec::len));
+        let mounts = length(container.volume_mounts.as_ref().map(Vec::len));
+        (env + 1).saturating_mul(env_from + 1).saturating_add(mounts.saturating_mul(sources))
+    });
+    pairs.fold(0, usize::saturating_add) > MAX_PAIRS
 }
 
 impl Recorder {
     /// The record for `pod`, as the annotation's value.
     pub(crate) async fn record(&self, namespace: &str, pod: &Pod) -> Result<String, Unrecordable> {
+        if pod.spec.as_ref().is_some_and(has_too_many_references) {
+            tracing::warn!(%namespace, owner = ?owner(pod), "not recorded: too many references");
+            return Err(Unrecordable::TooManyReferences);
+        }
         let uses = self.uses(namespace, pod);
         let annotations = pod.metadata.annotations.as_ref();
         let brought = annotations.and_then(|annotations| annotations.get(RECORD));

@@ -25,6 +25,7 @@ pub(crate) enum Result {
     NothingToRecord,
     TooLong,
     NoRoom,
+    TooManyReferences,
     NotACreate,
 }
 
@@ -46,6 +47,7 @@ impl From<&std::result::Result<String, Unrecordable>> for Result {
             Err(Unrecordable::NothingToRecord) => Self::NothingToRecord,
             Err(Unrecordable::TooLong) => Self::TooLong,
             Err(Unrecordable::NoRoom) => Self::NoRoom,
+            Err(Unrecordable::TooManyReferences) => Self::TooManyReferences,
         }
     }
 }
