@@ -177,3 +177,27 @@ fn owner(pod: &Pod) -> Owner {
         owners.filter(|owner| owner.controller == Some(true)).map(|owner| owner.uid.clone()).next();
     Owner::at_admission(controller, pod.metadata.name.clone(), pod.metadata.generate_name.clone())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn is_refused(spec: serde_json::Value) -> bool {
+        has_too_many_references(&serde_json::from_value(spec).unwrap())
+    }
+
+    #[test]
+    fn a_pod_with_thousands_of_references_is_let_through_unlooked_at() {
+        let env: Vec<_> = (0..1000).map(|i| json!({"name": format!("A{i}"), "value": "$(A0)"})).collect();
+        let from: Vec<_> = (0..1000).map(|i| json!({"configMapRef": {"name": format!("m{i}")}})).collect();
+        let mounts: Vec<_> = (0..1000).map(|i| json!({"name": "v", "mountPath": format!("/m{i}")})).collect();
+        let sources: Vec<_> = (0..1000).map(|i| json!({"configMap": {"name": format!("m{i}")}})).collect();
+        let volumes = json!([{"name": "v", "projected": {"sources": sources}}]);
+        assert!(is_refused(json!({"containers": [{"name": "c", "env": env, "envFrom": from}]})));
+        assert!(is_refused(json!({"containers": [{"name": "c", "volumeMounts": mounts}], "volumes": volumes})));
+        assert!(!is_refused(json!({"containers": [{"name": "c", "env": env}]})));
+        assert!(!is_refused(json!({"containers": [{"name": "c"}], "volumes": volumes})));
+    }
+}

@@ -24,7 +24,10 @@ const RESTART: Duration = Duration::from_secs(60);
 /// How long a container that runs may take to say what it sees.
 const SAID: Duration = Duration::from_secs(10);
 
-/// What a container has seen: its variables when it started, its files as they are now.
+/// The exit code of a process that was killed.
+const KILLED: i32 = 128 + 9;
+
+/// What a container has seen: its variables when it started, its files then and now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
     /// When its process started, by the node's clock.
@@ -33,6 +36,8 @@ pub struct Report {
     pub env: BTreeMap<String, String>,
     /// The files that it was asked for, by path, as far as they exist.
     pub files: BTreeMap<String, String>,
+    /// The same when it started: what a process that reads its files once goes by.
+    pub files_at_start: BTreeMap<String, String>,
     /// When it saw the files so for the first time.
     pub files_since: Timestamp,
 }
@@ -83,13 +88,18 @@ impl Namespace<'_> {
     /// Ends the container `app` of a workload's only pod, so that it fails and the kubelet starts
     /// it again in place, and waits until it runs.
     pub async fn crash(&self, workload: &str) -> Result<()> {
+        self.crash_of(workload, "app").await
+    }
+
+    /// The same for another container of the pod.
+    pub async fn crash_of(&self, workload: &str, container: &str) -> Result<()> {
         let pod = self.only_pod(workload).await?;
-        let before = restarts(&pod, "app")?;
-        self.tell(&pod, "app", "crash").await?;
+        let before = restarts(&pod, container)?;
+        self.tell(&pod, container, "crash").await?;
         eventually("the container has started again", RESTART, async || {
             let pod = self.api::<Pod>().get(&pod.name_any()).await?;
-            let now = restarts(&pod, "app")?;
-            ensure!(now > before && is_running(&pod, "app"), "{:?}", pod.status);
+            let now = restarts(&pod, container)?;
+            ensure!(now > before && is_running(&pod, container), "{:?}", pod.status);
             Ok(())
         })
         .await
@@ -111,7 +121,9 @@ impl Namespace<'_> {
         // The namespace has to stand before the dashes.
         let exec = ["exec", "-n", self.name(), &pod, "-c", container];
         let command = [&exec[..], &["--", "/witness", "tell", order]].concat();
-        self.cluster().kubectl().run(&command).await.map(drop)
+        let output = self.cluster().kubectl().output(&command).await?;
+        // The container may take the messenger along.
+        if output.code == KILLED { Ok(()) } else { output.success().map(drop) }
     }
 
     /// The one live pod of a workload (`deployment/shop`).
@@ -132,6 +144,7 @@ fn report(log: &str) -> Result<Report> {
         started: first.time,
         env: first.env.clone(),
         files: last.files.clone(),
+        files_at_start: first.files.clone(),
         files_since: last.time,
     })
 }
@@ -164,6 +177,7 @@ mod tests {
         let seen = report(log).unwrap();
         assert_eq!(seen.env["A"], "1");
         assert_eq!(seen.files["/a"], "new");
+        assert_eq!(seen.files_at_start["/a"], "old");
         assert_eq!(seen.started, "2026-01-02T03:04:05Z".parse().unwrap());
         assert_eq!(seen.files_since, "2026-01-02T03:05:05Z".parse().unwrap());
         assert!(report("").is_err());

@@ -1,0 +1,158 @@
+//! Containers that start again in place: before a change, within its lag, and well after.
+
+use serde_json::json;
+
+use super::place::{ENV_LAG, FILES_LAG};
+use super::scenario::{Runs, Scenario, scenario};
+
+pub(crate) fn scenarios() -> Vec<Scenario> {
+    use Runs::{Current, Either, Old};
+    vec![
+        scenario("directory, restarted well after a change", Current, "Current inferred", |p| {
+            Box::pin(async {
+                p.start(p.directory()).await?;
+                p.paint("blue").await?;
+                p.passed(FILES_LAG).await?;
+                p.crash().await
+            })
+        }),
+        scenario("subPath, restarted well after a change", Current, "Current inferred", |p| {
+            Box::pin(async {
+                p.start(p.sub_path()).await?;
+                p.paint("blue").await?;
+                p.passed(FILES_LAG).await?;
+                p.crash().await
+            })
+        }),
+        scenario(
+            "directory, restarted once it followed",
+            Current,
+            "Drifted recorded configmap changed",
+            |p| {
+                Box::pin(async {
+                    p.start(p.directory()).await?;
+                    p.paint("blue").await?;
+                    p.followed("blue").await?;
+                    p.crash().await
+                })
+            },
+        ),
+        scenario("directory, changed and back around a restart", Old, "Unknown inferred", |p| {
+            Box::pin(async {
+                p.start(p.directory()).await?;
+                p.paint("blue").await?;
+                p.followed("blue").await?;
+                p.crash().await?;
+                p.paint("red").await
+            })
+        }),
+        scenario(
+            "directory, restarted right after a change",
+            Either,
+            "Drifted recorded configmap changed",
+            |p| {
+                Box::pin(async {
+                    p.start(p.directory()).await?;
+                    p.paint("blue").await?;
+                    p.crash().await
+                })
+            },
+        ),
+        scenario(
+            "subPath, restarted right after a change",
+            Either,
+            "Drifted recorded configmap changed",
+            |p| {
+                Box::pin(async {
+                    p.start(p.sub_path()).await?;
+                    p.paint("blue").await?;
+                    p.crash().await
+                })
+            },
+        ),
+        scenario("env, restarted before a change", Old, "Drifted recorded configmap changed: ~colour", |p| {
+            Box::pin(async {
+                p.start(p.env()).await?;
+                p.crash().await?;
+                p.paint("blue").await
+            })
+        }),
+        scenario("env, restarted right after a change", Either, "Drifted recorded configmap changed", |p| {
+            Box::pin(async {
+                p.start(p.env()).await?;
+                p.paint("blue").await?;
+                p.crash().await
+            })
+        }),
+        scenario("env, restarted well after a change", Current, "Current inferred", |p| {
+            Box::pin(async {
+                p.start(p.env()).await?;
+                p.paint("blue").await?;
+                p.passed(ENV_LAG).await?;
+                p.crash().await
+            })
+        }),
+        scenario(
+            "env, restarted well after, changed again",
+            Old,
+            "Drifted recorded configmap changed",
+            |p| {
+                Box::pin(async {
+                    p.start(p.env()).await?;
+                    p.paint("blue").await?;
+                    p.passed(ENV_LAG).await?;
+                    p.crash().await?;
+                    p.paint("green").await
+                })
+            },
+        ),
+        scenario("env, changed and back around a restart", Old, "Unknown inferred", |p| {
+            Box::pin(async {
+                p.start(p.env()).await?;
+                p.paint("blue").await?;
+                p.passed(2).await?;
+                p.crash().await?;
+                p.paint("red").await
+            })
+        }),
+        scenario("env, restarted before a change and back", Current, "Unknown inferred", |p| {
+            Box::pin(async {
+                p.start(p.env()).await?;
+                p.crash().await?;
+                p.paint("blue").await?;
+                p.paint("red").await
+            })
+        }),
+        scenario("envFrom, key came and went around a restart", Old, "Unknown inferred", |p| {
+            Box::pin(async {
+                p.start(p.app().env_from(p.map()).sees(&["colour", "shape"])).await?;
+                p.write(json!({"shape": "round"})).await?;
+                p.passed(2).await?;
+                p.crash().await?;
+                p.write(json!({"shape": null})).await
+            })
+        }),
+        scenario("env, restarted well after a change and back", Current, "Current recorded", |p| {
+            Box::pin(async {
+                p.start(p.env()).await?;
+                p.paint("blue").await?;
+                p.paint("red").await?;
+                p.passed(ENV_LAG).await?;
+                p.crash().await
+            })
+        }),
+        scenario(
+            "envFrom, restarted well after a key went",
+            Current,
+            "Drifted recorded configmap changed: -size",
+            |p| {
+                Box::pin(async {
+                    p.start(p.app().env_from(p.map()).sees(&["colour", "size"])).await?;
+                    p.write(json!({"size": null})).await?;
+                    p.passed(ENV_LAG).await?;
+                    p.crash().await
+                })
+            },
+        ),
+    ]
+}
