@@ -196,7 +196,9 @@ mod tests {
         let sources: Vec<_> = (0..1000).map(|i| json!({"configMap": {"name": format!("m{i}")}})).collect();
         let volumes = json!([{"name": "v", "projected": {"sources": sources}}]);
         assert!(is_refused(json!({"containers": [{"name": "c", "env": env, "envFrom": from}]})));
-        assert!(is_refused(json!({"containers": [{"name": "c", "volumeMounts": mounts}], "volumes": volumes})));
+        assert!(is_refused(
+            json!({"containers": [{"name": "c", "volumeMounts": mounts}], "volumes": volumes})
+        ));
         assert!(!is_refused(json!({"containers": [{"name": "c", "env": env}]})));
         assert!(!is_refused(json!({"containers": [{"name": "c"}], "volumes": volumes})));
     }
