@@ -3,6 +3,8 @@
 CARGO ?= cargo
 CACHE := $(or $(KUBECTL_RELOAD_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/kubectl-reload)
 
+BIN := $(or $(CARGO_TARGET_DIR),target)/debug
+
 # Tests mostly wait for controllers, so more of them run at once than there are cores.
 export RUST_TEST_THREADS ?= 8
 
@@ -42,7 +44,7 @@ test-node: prerequisites control-plane build ## The tests on a real node: as roo
 lint: prerequisites ## Format, clippy, licences, duplicate versions, purity of core
 	@$(CARGO) fmt --all -- --check
 	@$(CARGO) clippy --workspace --all-targets -- -D warnings
-	@$(CARGO) test -p reload-tests --test dependencies
+	@$(CARGO) test --workspace --test dependencies
 
 .PHONY: refresh-openapi
 refresh-openapi: prerequisites control-plane ## tests/openapi: the schema of pod specs, from the control plane of the tests
@@ -64,11 +66,11 @@ vectors: ## tests/vectors: the golden vectors of the record's format, by Python 
 
 .PHONY: demo
 demo: prerequisites control-plane build ## The main job on a cluster of its own, step by step
-	@$(CARGO) run --quiet -p reload-tests --bin demo -- up
+	@$(BIN)/demo up
 
 .PHONY: demo-down
-demo-down: prerequisites ## Remove what the demo has left running
-	@$(CARGO) run --quiet -p reload-tests --bin demo -- down
+demo-down: build ## Remove what the demo has left running
+	@$(BIN)/demo down
 
 .PHONY: clean-cache
 clean-cache: ## Remove the cached control plane and node (Go keeps its own: go clean -cache -modcache)
