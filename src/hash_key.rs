@@ -1,7 +1,6 @@
 //! The hash key, under which everything that is recorded of a Secret is computed.
 
 use std::fmt;
-use std::str::FromStr;
 
 use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
@@ -76,14 +75,6 @@ impl HashKey {
 impl fmt::Display for HashKeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
-    }
-}
-
-impl FromStr for HashKeyId {
-    type Err = std::convert::Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Ok(Self(text.to_owned()))
     }
 }
 

@@ -179,21 +179,21 @@ impl Finding {
     pub fn would_not_start(&self) -> bool {
         self.reason == Reason::Missing
     }
+}
 
-    /// What ranks findings: the worst verdict first to be told, and among equal ones the surest
-    /// drift and the least sure of the others.
-    fn rank(&self) -> (Verdict, bool) {
-        (self.verdict, (self.verdict == Verdict::Drifted) == (self.certainty == Certainty::Recorded))
-    }
+/// The verdict that speaks for all findings of a pod, as [`worst_of`] has it.
+pub fn worst<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> (Verdict, Certainty) {
+    worst_of(findings.into_iter().map(|finding| (finding.verdict, finding.certainty)))
 }
 
 /// The verdict that speaks for all of them: drift that is sure before drift that is possible,
-/// before what is unknown, before what is inferred to be current. Without findings: Current.
-pub fn worst<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> (Verdict, Certainty) {
-    findings
-        .into_iter()
-        .max_by_key(|finding| finding.rank())
-        .map_or((Verdict::Current, Certainty::Recorded), |finding| (finding.verdict, finding.certainty))
+/// before what is unknown, before what is inferred to be current. Of none: Current.
+pub fn worst_of(verdicts: impl IntoIterator<Item = (Verdict, Certainty)>) -> (Verdict, Certainty) {
+    // Among equal verdicts, the surest drift and the least sure of the others.
+    let rank = |(verdict, certainty): &(Verdict, Certainty)| {
+        (*verdict, (*verdict == Verdict::Drifted) == (*certainty == Certainty::Recorded))
+    };
+    verdicts.into_iter().max_by_key(rank).unwrap_or((Verdict::Current, Certainty::Recorded))
 }
 
 impl fmt::Display for Reason {

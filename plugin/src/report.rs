@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use kube::Client;
 use reload_core::record::Changes;
 use reload_core::source::SourceId;
-use reload_core::verdict::{Certainty, Finding, Reason, Verdict};
+use reload_core::verdict::{Certainty, Finding, Reason, Verdict, worst_of};
 use serde::Serialize;
 
 use crate::inventory::Inventory;
@@ -86,13 +86,7 @@ pub(crate) fn roll_up(pods: &[SurveyedPod]) -> Vec<WorkloadReport> {
 }
 
 fn report(workload: &WorkloadName, pods: &[&SurveyedPod]) -> WorkloadReport {
-    let (verdict, certainty) = pods
-        .iter()
-        .map(|pod| (pod.verdict, pod.certainty))
-        .max_by_key(|(verdict, certainty)| {
-            (*verdict, (*verdict == Verdict::Drifted) == (*certainty == Certainty::Recorded))
-        })
-        .unwrap_or((Verdict::Current, Certainty::Recorded));
+    let (verdict, certainty) = worst_of(pods.iter().map(|pod| (pod.verdict, pod.certainty)));
     // What a restart would fail for is told whatever else there is.
     let speaks = |finding: &&Finding| {
         (finding.verdict, finding.certainty) == (verdict, certainty) || finding.would_not_start()

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::api::ApiError;
 use crate::rollout::{Rollable, resource};
-use crate::workload::{Kind, WorkloadName};
+use crate::workload::WorkloadName;
 
 /// The field manager of every write. Flux takes back the fields of managers whose name begins with
 /// `kubectl`, which would roll every workload twice.
@@ -55,12 +55,11 @@ pub(crate) async fn restart(
     });
     let params = PatchParams { dry_run, field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
     let (_, plural) = workload.kind.resource().unwrap_or_default();
-    let kind = kind(&workload.kind);
     let of_kind = ApiResource {
         group: "apps".to_owned(),
         version: "v1".to_owned(),
         api_version: "apps/v1".to_owned(),
-        kind: kind.to_owned(),
+        kind: workload.kind.name().to_owned(),
         plural: plural.to_owned(),
     };
     let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), &workload.namespace, &of_kind);
@@ -97,7 +96,7 @@ pub(crate) async fn tell(
         reporting_instance: Some(MANAGER.to_owned()),
         regarding: Some(k8s_openapi::api::core::v1::ObjectReference {
             api_version: Some("apps/v1".to_owned()),
-            kind: Some(kind(&workload.kind).to_owned()),
+            kind: Some(workload.kind.name().to_owned()),
             name: Some(workload.name.clone()),
             namespace: Some(workload.namespace.clone()),
             uid: seen.uid().map(str::to_owned),
@@ -118,13 +117,5 @@ pub(crate) async fn tell(
             },
         );
         tracing::info!("no Event was left on {workload}: {error}");
-    }
-}
-
-fn kind(kind: &Kind) -> &'static str {
-    match kind {
-        Kind::StatefulSet => "StatefulSet",
-        Kind::DaemonSet => "DaemonSet",
-        _ => "Deployment",
     }
 }

@@ -49,6 +49,19 @@ impl Kind {
         }
     }
 
+    /// The kind's name, as manifests have it.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Deployment => "Deployment",
+            Self::StatefulSet => "StatefulSet",
+            Self::DaemonSet => "DaemonSet",
+            Self::ReplicaSet => "ReplicaSet",
+            Self::Job => "Job",
+            Self::Pod => "Pod",
+            Self::Other(kind) => kind,
+        }
+    }
+
     /// The singular name, as kubectl prints it.
     pub(crate) fn singular(&self) -> String {
         match self {
@@ -92,15 +105,7 @@ impl fmt::Display for WorkloadName {
 
 impl Serialize for Kind {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(match self {
-            Self::Deployment => "Deployment",
-            Self::StatefulSet => "StatefulSet",
-            Self::DaemonSet => "DaemonSet",
-            Self::ReplicaSet => "ReplicaSet",
-            Self::Job => "Job",
-            Self::Pod => "Pod",
-            Self::Other(kind) => kind,
-        })
+        serializer.serialize_str(self.name())
     }
 }
 
