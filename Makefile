@@ -47,8 +47,9 @@ lint: prerequisites ## Format, clippy, licences, duplicate versions, purity of c
 	@$(CARGO) test --workspace --test dependencies
 
 .PHONY: refresh-openapi
-refresh-openapi: prerequisites control-plane ## tests/openapi: the schema of pod specs, from the control plane of the tests
-	@REFRESH_OPENAPI=yes $(CARGO) test -p reload-tests --test openapi the_stored_schema
+refresh-openapi: prerequisites control-plane ## tests/openapi: the schemas of pod specs, from 1.33 to the control plane of the tests
+	@REFRESH_OPENAPI="$$(tests/openapi/documents.sh 1.33 1.34 1.35)" \
+	  $(CARGO) test -p reload-tests --test openapi the_stored_schema
 
 FUZZ_RUNS ?= 5000000
 

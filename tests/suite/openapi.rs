@@ -1,8 +1,9 @@
 //! No reference is missed: whatever field of a pod spec can name a ConfigMap or a Secret, by the
 //! schema that the API server itself serves, is extracted, or is left out for a reason.
 //!
-//! `tests/openapi` keeps that schema per minor version of Kubernetes; `make refresh-openapi` writes
-//! the one of the control plane that the tests run.
+//! `tests/openapi` keeps that schema per minor version of Kubernetes, from the oldest supported one
+//! on. `make refresh-openapi` writes them: that of the control plane that the tests run as it serves
+//! it, the others as Kubernetes' own source has them.
 
 #[path = "openapi/schema.rs"]
 mod schema;
@@ -16,7 +17,7 @@ use k8s_openapi::api::core::v1::PodSpec;
 use reload_core::reference::{Reference, references};
 use reload_core::source::SourceKind;
 use reload_tests::Cluster;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use schema::{Field, Schema};
 
@@ -103,8 +104,9 @@ async fn the_stored_schema_is_that_of_the_api_server() -> Result<()> {
     let request = Request::get("/openapi/v3/api/v1").body(Vec::new())?;
     let served = Schema::slim(&cluster.client().await?.request(request).await?)?;
     let file = folder().join(format!("v{}.json", served.version()?));
-    if std::env::var_os("REFRESH_OPENAPI").is_some() {
+    if let Ok(others) = std::env::var("REFRESH_OPENAPI") {
         fs::write(&file, served.text()?)?;
+        refresh(&others)?;
     }
     let remedy = "run `make refresh-openapi` and look at what is new";
     let stored = fs::read_to_string(&file).with_context(|| format!("no {}: {remedy}", file.display()))?;
@@ -113,6 +115,29 @@ async fn the_stored_schema_is_that_of_the_api_server() -> Result<()> {
         "{} is not what the API server serves: {remedy}",
         file.display()
     );
+    Ok(())
+}
+
+/// Stores the schemas of other minors, given as `1.33=DOCUMENT` with blanks between them. Documents in
+/// a source tree do not name their version.
+fn refresh(others: &str) -> Result<()> {
+    for other in others.split_whitespace() {
+        let (version, document) = other.split_once('=').context("write 1.33=DOCUMENT")?;
+        let mut document: Value = serde_json::from_str(&fs::read_to_string(document)?)?;
+        document["info"]["version"] = json!(version);
+        fs::write(folder().join(format!("v{version}.json")), Schema::slim(&document)?.text()?)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn every_supported_minor_is_stored() -> Result<()> {
+    let mut versions = Vec::new();
+    for schema in stored()? {
+        versions.push(schema.version()?.to_owned());
+    }
+    versions.sort();
+    ensure!(versions.starts_with(&["1.33", "1.34", "1.35", "1.36"].map(str::to_owned)), "{versions:?}");
     Ok(())
 }
 
@@ -144,7 +169,10 @@ fn is_extracted(schema: &Schema, field: &Field) -> Result<bool> {
 fn stored() -> Result<Vec<Schema>> {
     let mut schemas = Vec::new();
     for entry in fs::read_dir(folder())? {
-        schemas.push(Schema::parse(&fs::read_to_string(entry?.path())?)?);
+        let file = entry?.path();
+        if file.extension().is_some_and(|extension| extension == "json") {
+            schemas.push(Schema::parse(&fs::read_to_string(file)?)?);
+        }
     }
     ensure!(!schemas.is_empty(), "no schema is stored: run `make refresh-openapi`");
     Ok(schemas)
