@@ -1,10 +1,15 @@
 //! Verdicts: whether a pod still runs on the configuration that is there now.
 
+mod absence;
+mod evidence;
+mod immutable;
 mod infer;
 mod ladder;
 mod overridden;
+mod roll_up;
+mod times;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
@@ -14,7 +19,10 @@ use crate::record::{Changes, Distrust, PodIdentity, Record, Unread, Unreadable};
 use crate::reference::{Class, Mode, Reference};
 use crate::source::{Source, SourceId};
 
+pub use evidence::Evidence;
+pub use immutable::{Object, Trace, shows_older};
 pub use ladder::{judge, unmoved};
+pub use roll_up::{PodVerdict, Progress, RollUp, Rollout, roll_up};
 
 /// What is found of a reference, a pod or a workload; the worst comes last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -95,6 +103,8 @@ pub struct Finding {
     pub changes: Changes,
     /// When the source was last written, where that is known.
     pub since: Option<Timestamp>,
+    /// What was looked at.
+    pub evidence: Evidence,
 }
 
 /// A pod, as far as verdicts look at it.
@@ -110,8 +120,17 @@ pub struct Pod {
     pub record: Result<Record, Unrecorded>,
     /// Whether its processes follow changes of mounted files by themselves.
     pub rereads: bool,
-    /// Immutable sources of whose name its node may go on serving an older content.
-    pub suspects: BTreeSet<SourceId>,
+    /// Immutable sources that its node may know in an older version.
+    pub doubts: BTreeMap<SourceId, Doubt>,
+}
+
+/// What makes an immutable source doubtful, although the API server has it as it was recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Doubt {
+    /// Whether it was made again could not be looked into.
+    Unseen,
+    /// It was made again, and a node may go on serving the older content by name.
+    OlderServed,
 }
 
 /// Why a pod has no record to go by.
@@ -220,10 +239,11 @@ impl fmt::Display for Reason {
 }
 
 impl Finding {
-    /// The reason in words; a live use that changed says that its files did.
+    /// The reason in words; a live use that drifted says that its files follow.
     pub fn words(&self) -> String {
-        match (&self.reason, self.mode.class()) {
-            (Reason::Changed | Reason::Appeared, Class::Live) => {
+        let follows = self.verdict == Verdict::Drifted && self.mode.class() == Class::Live;
+        match self.reason {
+            Reason::Changed | Reason::Appeared | Reason::WrittenSinceStart if follows => {
                 format!("{}: files updated, process not restarted", self.reason)
             }
             _ => self.reason.to_string(),

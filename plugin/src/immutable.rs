@@ -1,97 +1,137 @@
-//! Immutable sources that were deleted and made again: a node that had a pod with the old one goes
-//! on serving the old content by name, to new pods too, as long as any pod there refers to it.
+//! Immutable sources that were deleted and made again: which pods of a cluster are in doubt.
 //!
-//! What shows it: a pod, or an older revision of a workload, that refers to the name and is older
-//! than the source. Which node a pod is on is not asked, so that a pod on a fresh node may be in
-//! doubt too.
+//! What shows it: a pod, whatever its workload, or an older revision of a workload, that knows an
+//! older object of the name; see [`shows_older`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures::{StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::{ControllerRevision, ReplicaSet};
 use k8s_openapi::api::core::v1::PodTemplateSpec;
 use kube::Client;
-use reload_core::record::{Record, SourceRecord};
-use reload_core::reference::references;
+use reload_core::record::Record;
+use reload_core::reference::{Reference, references};
 use reload_core::source::SourceId;
+use reload_core::verdict::{Doubt, Trace, shows_older};
 use serde::de::DeserializeOwned;
 
 use crate::api::{ApiError, Resource, list_objects};
-use crate::inventory::Inventory;
+use crate::inventory::{Inventory, PodMetadata};
+use crate::pods::{self, PARALLEL};
 use crate::workload::{Kind, Owner, WorkloadName};
 
-/// A pod that is recorded to use a source.
-struct User {
-    workload: WorkloadName,
-    created_at: Timestamp,
-}
-
-/// Collects the users of immutable sources, and finds those in doubt.
+/// What the pods that were looked at show.
 #[derive(Default)]
 pub(crate) struct Immutables {
-    users: BTreeMap<(String, SourceId), Vec<User>>,
-    /// Names of which a pod is recorded to have an immutable source that is gone.
-    gone: BTreeSet<(String, SourceId)>,
+    /// Per namespace, sources of which an older object was seen.
+    older: BTreeMap<String, BTreeSet<SourceId>>,
+    /// Per namespace, sources in use that are immutable, and since when they are there.
+    fixed: BTreeMap<String, BTreeMap<SourceId, Timestamp>>,
+    /// Of the namespaces of `fixed`; `None` where they may not be listed.
+    revisions: BTreeMap<String, Option<Revisions>>,
 }
 
-/// Per workload, the immutable sources of which its pods may run on an older content.
-pub(crate) type Suspects = BTreeMap<WorkloadName, BTreeSet<SourceId>>;
-
 impl Immutables {
-    /// Takes note of the immutable sources in a pod's record.
-    pub(crate) fn note(
+    /// Takes note of a source that something refers to.
+    pub(crate) fn note(&mut self, inventory: &Inventory, namespace: &str, id: &SourceId, trace: Trace<'_>) {
+        let Some(now) = inventory.object(namespace, id) else { return };
+        if shows_older(trace, now) {
+            self.older.entry(namespace.to_owned()).or_default().insert(id.clone());
+        } else if now.immutable {
+            self.fixed.entry(namespace.to_owned()).or_default().insert(id.clone(), now.created_at);
+        }
+    }
+
+    /// Takes note of the sources in a pod's record.
+    pub(crate) fn note_record(
         &mut self,
         inventory: &Inventory,
-        workload: &WorkloadName,
+        namespace: &str,
         record: &Record,
         created_at: Timestamp,
     ) {
-        let namespace = &workload.namespace;
         for (id, source) in &record.sources {
-            let was = matches!(source, SourceRecord::Read(read) if read.immutable);
-            if was && inventory.version(namespace, id).map(|(uid, _)| uid) != uid(source) {
-                self.gone.insert((namespace.clone(), id.clone()));
-            }
-            let users = self.users.entry((namespace.clone(), id.clone())).or_default();
-            users.push(User { workload: workload.clone(), created_at });
+            self.note(inventory, namespace, id, Trace::Recorded { source, created_at });
         }
     }
 
-    /// The workloads whose pods may run on an older content.
+    /// Takes note of what a pod without a record refers to.
+    pub(crate) fn note_references(
+        &mut self,
+        inventory: &Inventory,
+        pod: &PodMetadata,
+        references: &[Reference],
+    ) {
+        for reference in references {
+            let made = Trace::Made(pod.created_at());
+            self.note(inventory, &pod.namespace, &reference.source, made);
+        }
+    }
+
+    /// Takes note of unrecorded pods that nobody asked about, where they are older than an immutable
+    /// source of their namespace.
     ///
     /// # Errors
-    /// When older revisions cannot be read.
-    pub(crate) async fn suspects(self, client: &Client, inventory: &Inventory) -> Result<Suspects, ApiError> {
-        let mut suspects = Suspects::new();
-        let mut revisions: BTreeMap<String, Revisions> = BTreeMap::new();
-        for ((namespace, id), users) in self.users {
-            let key = (namespace, id);
-            let gone = self.gone.contains(&key);
-            let (namespace, id) = key;
-            let since = match inventory.immutable_since(&namespace, &id) {
-                Some(since) => since,
-                None if gone => Timestamp::MAX,
-                None => continue,
-            };
-            let older_pod = gone || users.iter().any(|user| user.created_at < since);
-            for User { workload, .. } in users {
-                if !older_pod && !revisions.contains_key(&namespace) {
-                    revisions.insert(namespace.clone(), Revisions::fetch(client, &namespace).await?);
-                }
-                if older_pod || revisions.get(&namespace).is_some_and(|all| all.older(&workload, &id, since))
-                {
-                    suspects.entry(workload).or_default().insert(id.clone());
-                }
-            }
+    /// When they cannot be read.
+    pub(crate) async fn look_at_bystanders(
+        &mut self,
+        client: &Client,
+        inventory: &Inventory,
+        mut pods: Vec<&PodMetadata>,
+    ) -> Result<(), ApiError> {
+        let youngest = |namespace: &str| self.fixed.get(namespace)?.values().max().copied();
+        pods.retain(|pod| youngest(&pod.namespace).is_some_and(|youngest| pod.created_at() < youngest));
+        let mut wanted: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for pod in &pods {
+            wanted.entry(&pod.namespace).or_default().push(&pod.name);
         }
-        Ok(suspects)
+        let fetched = pods::fetch(client, wanted).await?;
+        for metadata in pods {
+            let pod = fetched.get(&(metadata.namespace.clone(), metadata.name.clone()));
+            let spec = pod.filter(|pod| metadata.is_same(pod)).and_then(|pod| pod.spec.as_ref());
+            let found = spec.map(|spec| references(spec, &BTreeSet::new())).unwrap_or_default();
+            self.note_references(inventory, metadata, &found);
+        }
+        Ok(())
     }
-}
 
-fn uid(source: &SourceRecord) -> Option<&str> {
-    match source {
-        SourceRecord::Read(read) => Some(&read.uid),
-        SourceRecord::Absent | SourceRecord::Unread(_) => None,
+    /// Whether no source of a namespace is in doubt.
+    pub(crate) fn is_empty_in(&self, namespace: &str) -> bool {
+        !self.older.contains_key(namespace) && !self.fixed.contains_key(namespace)
+    }
+
+    /// Looks into the revisions of workloads, where pods left it open.
+    ///
+    /// # Errors
+    /// When they cannot be listed for another reason than a missing right.
+    pub(crate) async fn look_into_revisions(&mut self, client: &Client) -> Result<(), ApiError> {
+        let namespaces: Vec<String> = self.fixed.keys().cloned().collect();
+        let fetched = futures::stream::iter(namespaces)
+            .map(async |namespace| match Revisions::fetch(client, &namespace).await {
+                Ok(revisions) => Ok((namespace, Some(revisions))),
+                Err(error) if error.is_forbidden() => {
+                    tracing::warn!("immutable sources that were made again are not found out: {error}");
+                    Ok((namespace, None))
+                }
+                Err(error) => Err(error),
+            })
+            .buffer_unordered(PARALLEL);
+        self.revisions = fetched.try_collect().await?;
+        Ok(())
+    }
+
+    /// What is doubtful about a source for the pods of a workload.
+    pub(crate) fn doubt(&self, workload: &WorkloadName, id: &SourceId) -> Option<Doubt> {
+        let namespace = &workload.namespace;
+        if self.older.get(namespace).is_some_and(|older| older.contains(id)) {
+            return Some(Doubt::OlderServed);
+        }
+        let since = *self.fixed.get(namespace)?.get(id)?;
+        match self.revisions.get(namespace)? {
+            None => Some(Doubt::Unseen),
+            Some(revisions) => revisions.older(workload, id, since).then_some(Doubt::OlderServed),
+        }
     }
 }
 
@@ -110,18 +150,17 @@ impl Revisions {
             list::<ReplicaSet>(client, namespace, "replicasets"),
             list::<ControllerRevision>(client, namespace, "controllerrevisions"),
         );
-        let mut all: BTreeMap<WorkloadName, Vec<Revision>> = BTreeMap::new();
+        let mut all = Self(BTreeMap::new());
         for set in sets? {
-            let template = set.spec.template.as_ref();
-            add(&mut all, namespace, &set.metadata, template);
+            all.add(namespace, &set.metadata, set.spec.template.as_ref());
         }
         for revision in revisions? {
             let template = revision.data.0.pointer("/spec/template");
             let template: Option<PodTemplateSpec> =
                 template.and_then(|template| serde_json::from_value(template.clone()).ok());
-            add(&mut all, namespace, &revision.metadata, template.as_ref());
+            all.add(namespace, &revision.metadata, template.as_ref());
         }
-        Ok(Self(all))
+        Ok(all)
     }
 
     /// Whether a revision of the workload that refers to the source is older than it.
@@ -131,30 +170,25 @@ impl Revisions {
             .filter(|revision| revision.sources.contains(id))
             .any(|revision| revision.created_at.is_none_or(|created_at| created_at < since))
     }
-}
 
-fn add(
-    all: &mut BTreeMap<WorkloadName, Vec<Revision>>,
-    namespace: &str,
-    metadata: &kube::api::ObjectMeta,
-    template: Option<&PodTemplateSpec>,
-) {
-    let owner = metadata.owner_references.iter().flatten().find(|owner| owner.controller == Some(true));
-    let workload = match owner {
-        Some(owner) => Owner::workload_of(&owner.api_version, &owner.kind, &owner.name, namespace),
-        // A ReplicaSet of its own is its own revision.
-        None => WorkloadName {
-            namespace: namespace.to_owned(),
-            kind: Kind::ReplicaSet,
-            name: metadata.name.clone().unwrap_or_default(),
-        },
-    };
-    let spec = template.and_then(|template| template.spec.as_ref());
-    let found = spec.map(|spec| references(spec, &BTreeSet::new())).unwrap_or_default();
-    all.entry(workload).or_default().push(Revision {
-        created_at: metadata.creation_timestamp.as_ref().map(|time| time.0),
-        sources: found.into_iter().map(|reference| reference.source).collect(),
-    });
+    fn add(&mut self, namespace: &str, metadata: &kube::api::ObjectMeta, template: Option<&PodTemplateSpec>) {
+        let owner = metadata.owner_references.iter().flatten().find(|owner| owner.controller == Some(true));
+        let workload = match owner {
+            Some(owner) => Owner::workload_of(&owner.api_version, &owner.kind, &owner.name, namespace),
+            // A ReplicaSet of its own is its own revision.
+            None => WorkloadName {
+                namespace: namespace.to_owned(),
+                kind: Kind::ReplicaSet,
+                name: metadata.name.clone().unwrap_or_default(),
+            },
+        };
+        let spec = template.and_then(|template| template.spec.as_ref());
+        let found = spec.map(|spec| references(spec, &BTreeSet::new())).unwrap_or_default();
+        self.0.entry(workload).or_default().push(Revision {
+            created_at: metadata.creation_timestamp.as_ref().map(|time| time.0),
+            sources: found.into_iter().map(|reference| reference.source).collect(),
+        });
+    }
 }
 
 async fn list<T: DeserializeOwned>(
@@ -163,11 +197,5 @@ async fn list<T: DeserializeOwned>(
     plural: &str,
 ) -> Result<Vec<T>, ApiError> {
     let resource = Resource { group: "/apis/apps/v1", plural, namespace: Some(namespace), name: None };
-    match list_objects(client, resource, &[]).await {
-        Err(error) if error.is_forbidden() => {
-            tracing::warn!("immutable sources that were made again are not found out: {error}");
-            Ok(Vec::new())
-        }
-        result => result,
-    }
+    list_objects(client, resource, &[]).await
 }

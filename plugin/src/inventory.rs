@@ -3,7 +3,7 @@
 //! The metadata of a source may hold a copy of its values in an annotation, where `kubectl apply`
 //! leaves it: what is not needed is skipped while parsing.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
@@ -13,6 +13,7 @@ use reload_core::last_write::{LastWrite, ManagedFields};
 use reload_core::options::{InvalidOption, Options};
 use reload_core::record::{PodIdentity, Record};
 use reload_core::source::{Source, SourceId, SourceKind};
+use reload_core::verdict::Object;
 use serde::Deserialize;
 
 use crate::annotations::OwnAnnotations;
@@ -25,7 +26,11 @@ type Uid = String;
 /// What the cluster holds, of one namespace or of all.
 pub(crate) struct Inventory {
     pub(crate) pods: Vec<PodMetadata>,
-    sources: HashMap<(SourceKind, String, String), SourceMetadata>,
+    /// The pods that a label selector takes, where there is one. The others count as well: they keep
+    /// the old content of an immutable source alive.
+    selected: Option<HashSet<Uid>>,
+    /// By namespace.
+    sources: HashMap<String, HashMap<SourceId, SourceMetadata>>,
     /// Why sources of a kind are not in it.
     unlisted: HashMap<SourceKind, String>,
     replica_sets: HashMap<Uid, ReplicaSetMetadata>,
@@ -84,6 +89,11 @@ struct SourceMetadata {
     managed_fields: Vec<ManagedFields>,
     #[serde(default)]
     annotations: OwnAnnotations,
+}
+
+#[derive(Debug, Deserialize)]
+struct Selected {
+    uid: Uid,
 }
 
 #[derive(Debug, Deserialize)]
@@ -148,6 +158,13 @@ impl PodMetadata {
     }
 }
 
+impl SourceMetadata {
+    /// As far as metadata shows it.
+    fn is_immutable(&self) -> bool {
+        self.managed_fields.iter().any(ManagedFields::sets_immutable)
+    }
+}
+
 impl Inventory {
     /// Fetches the metadata, all lists at once. Where sources of a kind or ReplicaSets may not be
     /// listed the rest is still given.
@@ -160,16 +177,24 @@ impl Inventory {
         selector: Option<&str>,
     ) -> Result<Self, ApiError> {
         let resource = |group, plural| Resource { group, plural, namespace, name: None };
-        let mut of_pods = vec![("fieldSelector", "status.phase!=Succeeded,status.phase!=Failed")];
-        of_pods.extend(selector.map(|selector| ("labelSelector", selector)));
-        let (pods, config_maps, secrets, replica_sets) = tokio::join!(
+        let of_pods = [("fieldSelector", "status.phase!=Succeeded,status.phase!=Failed")];
+        let selected = async {
+            let Some(selector) = selector else { return Ok(None) };
+            let query = [of_pods[0], ("labelSelector", selector)];
+            let items: Vec<Item<Selected>> =
+                list_metadata(client, resource("/api/v1", "pods"), &query).await?;
+            Ok(Some(items.into_iter().map(|item| item.metadata.uid).collect()))
+        };
+        let (pods, selected, config_maps, secrets, replica_sets) = tokio::join!(
             list_metadata::<Item<PodMetadata>>(client, resource("/api/v1", "pods"), &of_pods),
+            selected,
             list_metadata::<Item<SourceMetadata>>(client, resource("/api/v1", "configmaps"), &[]),
             list_metadata::<Item<SourceMetadata>>(client, resource("/api/v1", "secrets"), &[]),
             list_metadata::<Item<ReplicaSetMetadata>>(client, resource("/apis/apps/v1", "replicasets"), &[]),
         );
         let mut inventory = Self {
             pods: pods?.into_iter().map(|item| item.metadata).collect(),
+            selected: selected?,
             sources: HashMap::new(),
             unlisted: HashMap::new(),
             replica_sets: HashMap::new(),
@@ -201,8 +226,8 @@ impl Inventory {
         match list {
             Ok(items) => {
                 for Item { metadata } in items {
-                    let key = (kind, metadata.namespace.clone(), metadata.name.clone());
-                    self.sources.insert(key, metadata);
+                    let id = SourceId { kind, name: metadata.name.clone() };
+                    self.sources.entry(metadata.namespace.clone()).or_default().insert(id, metadata);
                 }
                 Ok(())
             }
@@ -215,16 +240,27 @@ impl Inventory {
         }
     }
 
-    /// The present uid and resourceVersion of a source.
-    pub(crate) fn version(&self, namespace: &str, id: &SourceId) -> Option<(&str, &str)> {
-        let source = self.sources.get(&(id.kind, namespace.to_owned(), id.name.clone()))?;
-        Some((&source.uid, &source.resource_version))
+    fn metadata(&self, namespace: &str, id: &SourceId) -> Option<&SourceMetadata> {
+        self.sources.get(namespace)?.get(id)
     }
 
-    /// Since when a source is there, if it is immutable.
-    pub(crate) fn immutable_since(&self, namespace: &str, id: &SourceId) -> Option<Timestamp> {
-        let source = self.sources.get(&(id.kind, namespace.to_owned(), id.name.clone()))?;
-        source.managed_fields.iter().any(ManagedFields::sets_immutable).then_some(source.creation_timestamp)
+    /// Whether a pod is among those that were asked for.
+    pub(crate) fn is_selected(&self, pod: &PodMetadata) -> bool {
+        self.selected.as_ref().is_none_or(|selected| selected.contains(&pod.uid))
+    }
+
+    /// The present uid and resourceVersion of a source.
+    pub(crate) fn version(&self, namespace: &str, id: &SourceId) -> Option<(&str, &str)> {
+        self.metadata(namespace, id).map(|source| (source.uid.as_str(), source.resource_version.as_str()))
+    }
+
+    /// The object that has a source's name now.
+    pub(crate) fn object(&self, namespace: &str, id: &SourceId) -> Option<Object<'_>> {
+        self.metadata(namespace, id).map(|source| Object {
+            uid: &source.uid,
+            created_at: source.creation_timestamp,
+            immutable: source.is_immutable(),
+        })
     }
 
     /// Whether a source asks to be left out.
@@ -232,8 +268,7 @@ impl Inventory {
     /// # Errors
     /// When it asks in a way that is not understood.
     pub(crate) fn is_ignored(&self, namespace: &str, id: &SourceId) -> Result<bool, InvalidOption> {
-        let source = self.sources.get(&(id.kind, namespace.to_owned(), id.name.clone()));
-        let Some(source) = source else { return Ok(false) };
+        let Some(source) = self.metadata(namespace, id) else { return Ok(false) };
         let object = format!("{id} in namespace {namespace}");
         Ok(Options::parse(&object, &source.annotations.0)?.ignore == Some(true))
     }
@@ -246,12 +281,11 @@ impl Inventory {
         if let Some(why) = self.unlisted.get(&id.kind) {
             return Err(why.clone());
         }
-        let source = self.sources.get(&(id.kind, namespace.to_owned(), id.name.clone()));
-        Ok(source.map(|source| Source {
+        Ok(self.metadata(namespace, id).map(|source| Source {
             uid: source.uid.clone(),
             resource_version: source.resource_version.clone(),
             created_at: source.creation_timestamp,
-            immutable: false,
+            immutable: source.is_immutable(),
             last_write: LastWrite::of(&source.managed_fields),
             content: None,
         }))

@@ -1,6 +1,6 @@
 //! Pods in full, of those that metadata did not settle.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use futures::{StreamExt, TryStreamExt};
 use jiff::Timestamp;
@@ -90,8 +90,8 @@ pub(crate) fn extract(
     let mut found = pod.spec.as_ref().map(|spec| references(spec, &options.extra)).unwrap_or_default();
     found.retain(|reference| !options.exclude.contains(&reference.source) && !ignore(&reference.source));
     let rereads = options.live == Some(Live::Reread);
-    let (runs, suspects) = (runs(pod), BTreeSet::new());
-    let pod = verdict::Pod { identity, references: found, runs, record, rereads, suspects };
+    let (runs, doubts) = (runs(pod), BTreeMap::new());
+    let pod = verdict::Pod { identity, references: found, runs, record, rereads, doubts };
     Ok(Extracted { pod, ignored: options.ignore == Some(true) })
 }
 

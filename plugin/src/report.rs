@@ -7,10 +7,10 @@ use jiff::Timestamp;
 use kube::Client;
 use reload_core::record::Changes;
 use reload_core::source::SourceId;
-use reload_core::verdict::{Certainty, Finding, Reason, Verdict, worst_of};
+use reload_core::verdict::{self, Certainty, Finding, PodVerdict, Reason, RollUp, Rollout, Verdict};
 use serde::Serialize;
 
-use crate::inventory::Inventory;
+use crate::inventory::{Inventory, Revision};
 use crate::pods::PARALLEL;
 use crate::rollout::{Progress, Rollable};
 use crate::survey::SurveyedPod;
@@ -86,7 +86,7 @@ pub(crate) fn roll_up(pods: &[SurveyedPod]) -> Vec<WorkloadReport> {
 }
 
 fn report(workload: &WorkloadName, pods: &[&SurveyedPod]) -> WorkloadReport {
-    let (verdict, certainty) = worst_of(pods.iter().map(|pod| (pod.verdict, pod.certainty)));
+    let RollUp { verdict, certainty, affected, .. } = verdict::roll_up(&verdicts(pods, |_| None), None);
     // What a restart would fail for is told whatever else there is.
     let speaks = |finding: &&Finding| {
         (finding.verdict, finding.certainty) == (verdict, certainty) || finding.would_not_start()
@@ -97,10 +97,22 @@ fn report(workload: &WorkloadName, pods: &[&SurveyedPod]) -> WorkloadReport {
         verdict,
         certainty,
         pods: pods.len(),
-        affected: pods.iter().filter(|pod| (pod.verdict, pod.certainty) == (verdict, certainty)).count(),
+        affected,
         causes: if verdict == Verdict::Current { Vec::new() } else { causes(findings) },
         problem: pods.iter().find_map(|pod| pod.problem.as_ref()).map(ToString::to_string),
     }
+}
+
+fn verdicts<'a>(
+    pods: &[&'a SurveyedPod],
+    revision: impl Fn(&'a Revision) -> Option<&'a str>,
+) -> Vec<PodVerdict<'a>> {
+    let verdict = |pod: &&'a SurveyedPod| PodVerdict {
+        verdict: pod.verdict,
+        certainty: pod.certainty,
+        revision: revision(&pod.revision),
+    };
+    pods.iter().map(verdict).collect()
 }
 
 /// One cause a source and reason, with the keys of all pods.
@@ -147,21 +159,26 @@ pub(crate) async fn find_rolling(
         .for_each_concurrent(PARALLEL, async |report| {
             // Whoever may not read the workload is told that it drifted, which is true.
             let Ok(rollable) = Rollable::get(client, &report.workload).await else { return };
-            if rollable.held().is_some() {
-                return;
-            }
-            let of_workload = || pods.iter().filter(|pod| pod.workload == report.workload);
-            let is_newest = |pod: &SurveyedPod| rollable.is_newest(&pod.revision, inventory);
-            let mut drifted = of_workload().filter(|pod| pod.verdict == Verdict::Drifted);
-            if !drifted.all(|pod| is_newest(pod) == Some(false)) {
-                return;
-            }
-            let newest = of_workload().filter(|pod| is_newest(pod) == Some(true));
-            match rollable.progress_at(now, newest.map(|pod| pod.created_at).max()) {
-                Progress::Complete => {}
-                Progress::Underway { .. } => report.verdict = Verdict::Rolling,
-                Progress::Stuck(why) => report.problem = Some(why),
-            }
+            let of_workload: Vec<&SurveyedPod> =
+                pods.iter().filter(|pod| pod.workload == report.workload).collect();
+            let newest = rollable.newest(inventory);
+            let revision = |pod| rollable.revision_of(pod);
+            let new_pods = of_workload.iter().filter(|pod| revision(&pod.revision) == newest);
+            let last_new_pod = new_pods.map(|pod| pod.created_at).max().filter(|_| newest.is_some());
+            let stands = rollable.progress_at(now, last_new_pod);
+            let progress = match &stands {
+                _ if rollable.held().is_some() => verdict::Progress::Still,
+                Progress::Complete => verdict::Progress::Still,
+                Progress::Underway { .. } => verdict::Progress::Underway,
+                Progress::Stuck(_) => verdict::Progress::Stuck,
+            };
+            let rollout = Rollout { newest, observed: rollable.is_observed(), progress };
+            let rolled = verdict::roll_up(&verdicts(&of_workload, revision), Some(rollout));
+            report.verdict = rolled.verdict;
+            report.problem = match stands {
+                Progress::Stuck(why) if rolled.stuck => Some(why),
+                _ => report.problem.take(),
+            };
         })
         .await;
 }

@@ -178,26 +178,25 @@ impl Rollable {
         }
     }
 
-    /// Whether a pod is of the revision that the workload is at or on the way to; `None` where
+    /// The revision that the workload is at or on the way to, as its pods are labelled; `None` where
     /// nothing tells.
-    pub(crate) fn is_newest(&self, pod: &Revision, inventory: &Inventory) -> Option<bool> {
-        if !self.is_observed() {
-            return Some(false);
-        }
+    pub(crate) fn newest<'a>(&'a self, inventory: &'a Inventory) -> Option<&'a str> {
         match self {
-            Self::Deployment(_) => {
-                let newest = inventory.newest_template_hash(self.uid()?)?;
-                Some(pod.template_hash.as_deref()? == newest)
-            }
-            Self::StatefulSet(object) => {
-                let newest = object.status.as_ref()?.update_revision.as_deref()?;
-                Some(pod.controller_hash.as_deref()? == newest)
-            }
+            Self::Deployment(_) => inventory.newest_template_hash(self.uid()?),
+            Self::StatefulSet(object) => object.status.as_ref()?.update_revision.as_deref(),
             Self::DaemonSet(object) => {
                 let annotations = object.metadata.annotations.as_ref()?;
-                let newest = annotations.get("deprecated.daemonset.template.generation")?;
-                Some(pod.template_generation.as_ref()? == newest)
+                annotations.get("deprecated.daemonset.template.generation").map(String::as_str)
             }
+        }
+    }
+
+    /// The revision of one of its pods, by the label that its controller goes by.
+    pub(crate) fn revision_of<'a>(&self, pod: &'a Revision) -> Option<&'a str> {
+        match self {
+            Self::Deployment(_) => pod.template_hash.as_deref(),
+            Self::StatefulSet(_) => pod.controller_hash.as_deref(),
+            Self::DaemonSet(_) => pod.template_generation.as_deref(),
         }
     }
 }

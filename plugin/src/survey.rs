@@ -6,12 +6,12 @@ use clap::Args;
 use jiff::Timestamp;
 use kube::Client;
 use reload_core::options::InvalidOption;
-use reload_core::record::{PodIdentity, Record};
+use reload_core::record::{By, PodIdentity, Record};
 use reload_core::source::{IGNORED, SourceId};
 use reload_core::verdict::{Certainty, Finding, Lag, Pod, Unrecorded, Verdict, judge, unmoved, worst};
 
 use crate::api::ApiError;
-use crate::immutable::{Immutables, Suspects};
+use crate::immutable::Immutables;
 use crate::inventory::{Inventory, PodMetadata, Revision};
 use crate::pods;
 use crate::scope::parse_namespace;
@@ -70,6 +70,13 @@ struct Candidate<'a> {
     record: Result<Record, Unrecorded>,
 }
 
+/// A pod that its metadata settled.
+struct Settled<'a> {
+    metadata: &'a PodMetadata,
+    verdict: Verdict,
+    certainty: Certainty,
+}
+
 /// Judges the pods of those workloads that `wanted` takes.
 ///
 /// # Errors
@@ -80,45 +87,108 @@ pub(crate) async fn survey(
     args: &JudgementArgs,
     wanted: impl Fn(&WorkloadName) -> bool,
 ) -> Result<Vec<SurveyedPod>, ApiError> {
-    let (suspects, judged) = look(client, inventory, wanted).await?;
-    warn_of_records(judged.iter().map(|(_, candidate)| candidate));
-    let mut surveyed = Vec::new();
-    let mut candidates = Vec::new();
-    for (workload, candidate) in judged {
-        let metadata = candidate.metadata;
-        let now = |id: &SourceId| inventory.version(&metadata.namespace, id);
-        match &candidate.record {
-            _ if metadata.is_ignored() => {
-                surveyed.push(unjudged(inventory, metadata, Verdict::Ignored, Certainty::Recorded));
-            }
-            Ok(record)
-                if unmoved(record, now) && !suspects.contains_key(&workload) && metadata.is_plain(record) =>
-            {
-                surveyed.push(unjudged(inventory, metadata, Verdict::Current, Certainty::Recorded));
-            }
-            _ => candidates.push(candidate),
+    let mut immutables = Immutables::default();
+    let (mut settled, mut candidates, mut bystanders) = (Vec::new(), Vec::new(), Vec::new());
+    for metadata in &inventory.pods {
+        let candidate = Candidate::of(metadata);
+        // Of all pods: one that is not wanted keeps a name alive all the same.
+        if let Ok(record) = &candidate.record {
+            immutables.note_record(inventory, &metadata.namespace, record, metadata.created_at());
+        }
+        if !inventory.is_selected(metadata) || !wanted(&inventory.workload(metadata)) {
+            bystanders.extend(candidate.record.is_err().then_some(metadata));
+            continue;
+        }
+        match candidate.settled(inventory) {
+            Some(pod) => settled.push(pod),
+            None => candidates.push(candidate),
         }
     }
-    tracing::info!(settled = surveyed.len(), candidates = candidates.len(), "metadata compared");
+    tracing::info!(settled = settled.len(), candidates = candidates.len(), "metadata compared");
+    warn_of_records(&candidates);
 
-    let (mut pods, others) = extract(client, inventory, candidates, args).await?;
-    for (metadata, pod) in &mut pods {
-        pod.suspects = suspects.get(&inventory.workload(metadata)).cloned().unwrap_or_default();
+    let (mut pods, mut surveyed) = extract(client, inventory, candidates, args).await?;
+    for (metadata, pod) in pods.iter().filter(|(_, pod)| pod.record.is_err()) {
+        immutables.note_references(inventory, metadata, &pod.references);
     }
+    immutables.look_at_bystanders(client, inventory, bystanders).await?;
+    immutables.look_into_revisions(client).await?;
+    let (doubtful, settled): (Vec<_>, Vec<_>) =
+        settled.into_iter().partition(|pod| pod.is_doubtful(inventory, &immutables));
+    let doubtful = doubtful.into_iter().map(|pod| Candidate::of(pod.metadata)).collect();
+    let (more, others) = extract(client, inventory, doubtful, args).await?;
+    pods.extend(more);
     surveyed.extend(others);
-    let (states, hash_key) = read_sources(client, inventory, &pods, &args.install_namespace).await;
-    for (metadata, pod) in &pods {
-        let none = BTreeMap::new();
-        let sources = states.get(&metadata.namespace).unwrap_or(&none);
-        let findings = judge(pod, sources, hash_key.as_ref(), args.lag());
-        let (verdict, certainty) = worst(&findings);
-        surveyed.push(SurveyedPod { findings, ..unjudged(inventory, metadata, verdict, certainty) });
-    }
+    surveyed.extend(settled.iter().map(|pod| {
+        let Settled { metadata, verdict, certainty } = *pod;
+        unjudged(inventory, metadata, verdict, certainty)
+    }));
+    surveyed.extend(judged(client, inventory, &immutables, pods, args).await);
     Ok(surveyed)
 }
 
+/// Reads the sources of these pods and judges them.
+async fn judged(
+    client: &Client,
+    inventory: &Inventory,
+    immutables: &Immutables,
+    mut pods: Vec<(&PodMetadata, Pod)>,
+    args: &JudgementArgs,
+) -> Vec<SurveyedPod> {
+    for (metadata, pod) in &mut pods {
+        let workload = inventory.workload(metadata);
+        let doubt = |id: &SourceId| Some((id.clone(), immutables.doubt(&workload, id)?));
+        pod.doubts = pod.references.iter().filter_map(|reference| doubt(&reference.source)).collect();
+    }
+    let (states, hash_key) = read_sources(client, inventory, &pods, &args.install_namespace).await;
+    let none = BTreeMap::new();
+    let judged = pods.iter().map(|(metadata, pod)| {
+        let sources = states.get(&metadata.namespace).unwrap_or(&none);
+        let findings = judge(pod, sources, hash_key.as_ref(), args.lag());
+        let (verdict, certainty) = worst(&findings);
+        SurveyedPod { findings, ..unjudged(inventory, metadata, verdict, certainty) }
+    });
+    judged.collect()
+}
+
+impl<'a> Candidate<'a> {
+    fn of(metadata: &'a PodMetadata) -> Self {
+        let identity = metadata.identity();
+        let record = record(metadata, &identity);
+        Self { metadata, identity, record }
+    }
+
+    /// What its metadata alone tells: it asks to be left out, or nothing moved since its record.
+    fn settled(&self, inventory: &Inventory) -> Option<Settled<'a>> {
+        let metadata = self.metadata;
+        if metadata.is_ignored() {
+            return Some(Settled { metadata, verdict: Verdict::Ignored, certainty: Certainty::Recorded });
+        }
+        let record = self.record.as_ref().ok()?;
+        let now = |id: &SourceId| inventory.version(&metadata.namespace, id);
+        let certainty = match record.by {
+            By::Admission => Certainty::Recorded,
+            By::Adopt => Certainty::Inferred,
+        };
+        let current = unmoved(record, now) && metadata.is_plain(record);
+        current.then_some(Settled { metadata, verdict: Verdict::Current, certainty })
+    }
+}
+
+impl Settled<'_> {
+    fn is_doubtful(&self, inventory: &Inventory, immutables: &Immutables) -> bool {
+        if self.verdict != Verdict::Current || immutables.is_empty_in(&self.metadata.namespace) {
+            return false;
+        }
+        let workload = inventory.workload(self.metadata);
+        let doubtful =
+            |record: Record| record.sources.keys().any(|id| immutables.doubt(&workload, id).is_some());
+        record(self.metadata, &self.metadata.identity()).is_ok_and(doubtful)
+    }
+}
+
 /// Says of how many pods the record is not believed, and why.
-fn warn_of_records<'a>(candidates: impl Iterator<Item = &'a Candidate<'a>>) {
+fn warn_of_records(candidates: &[Candidate<'_>]) {
     let mut whys: BTreeMap<String, Vec<&PodIdentity>> = BTreeMap::new();
     for Candidate { identity, record, .. } in candidates {
         match record {
@@ -134,30 +204,6 @@ fn warn_of_records<'a>(candidates: impl Iterator<Item = &'a Candidate<'a>>) {
         let PodIdentity { name, namespace, .. } = pods[0];
         tracing::warn!("pod {name} in namespace {namespace}{others} counts as unrecorded: {why}");
     }
-}
-
-/// The wanted pods with their records; and which workloads use immutable sources that were made
-/// again.
-async fn look<'a>(
-    client: &Client,
-    inventory: &'a Inventory,
-    wanted: impl Fn(&WorkloadName) -> bool,
-) -> Result<(Suspects, Vec<(WorkloadName, Candidate<'a>)>), ApiError> {
-    let mut immutables = Immutables::default();
-    let mut looked = Vec::new();
-    for metadata in &inventory.pods {
-        let workload = inventory.workload(metadata);
-        let identity = metadata.identity();
-        let record = record(metadata, &identity);
-        if let Ok(record) = &record {
-            // Of all pods: one that is not wanted keeps a name alive all the same.
-            immutables.note(inventory, &workload, record, identity.created_at);
-        }
-        if wanted(&workload) {
-            looked.push((workload, Candidate { metadata, identity, record }));
-        }
-    }
-    Ok((immutables.suspects(client, inventory).await?, looked))
 }
 
 fn unjudged(

@@ -1,6 +1,7 @@
 //! Rung 6: without a usable record, what the times of writing and starting tell.
 
-use super::ladder::{Use, later};
+use super::ladder::Use;
+use super::times::later;
 use super::{Finding, Reason, Verdict};
 use crate::reference::{Keys, Reference};
 use crate::source::Source;

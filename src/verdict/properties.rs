@@ -125,7 +125,7 @@ fn pod(
         controller: Some("o".to_owned()),
         created_at: at(0),
     };
-    Pod { identity, references, runs, record, rereads, suspects: Default::default() }
+    Pod { identity, references, runs, record, rereads, doubts: Default::default() }
 }
 
 /// What admission writes about the references when the sources hold this.

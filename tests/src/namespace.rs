@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use futures::FutureExt;
 use k8s_openapi::api::core::v1::{Namespace as Object, Pod, ServiceAccount};
 use kube::api::{Api, DeleteParams, ListParams, PostParams};
@@ -132,16 +132,25 @@ impl<'a> Namespace<'a> {
     }
 
     /// Waits until all pods of a workload (`deployment/shop`) run its present template, and gives
-    /// the workload.
+    /// the workload. The second in which they started is over then: times are whole seconds, and what
+    /// is written within that one may have been read or not.
     pub async fn rolled_out(&self, workload: &str) -> Result<Value> {
         let path = self.path(workload)?;
-        eventually(format!("{workload} has rolled out"), LIMIT, async || {
+        let finished = eventually(format!("{workload} has rolled out"), LIMIT, async || {
             let request = http::Request::get(&path).body(Vec::new())?;
             let workload: Value = self.client.request(request).await?;
             rollout::finished(&workload)?;
             Ok(workload)
+        });
+        let finished = finished.await?;
+        let started = self.pods(workload).await?.iter().filter_map(last_start).max();
+        eventually("the second of their start is over", LIMIT, async || {
+            let now = jiff::Timestamp::now().as_second();
+            ensure!(started.is_none_or(|started| started.as_second() < now), "it is {started:?}");
+            Ok(())
         })
-        .await
+        .await?;
+        Ok(finished)
     }
 
     /// The uids of a workload's live pods (`deployment/shop`), by the label `app`. Equal before and
@@ -196,6 +205,15 @@ impl<'a> Namespace<'a> {
         Api::<Object>::all(self.client()).delete(&self.name, &DeleteParams::default()).await?;
         Ok(())
     }
+}
+
+/// When the last of a pod's containers started.
+fn last_start(pod: &Pod) -> Option<jiff::Timestamp> {
+    let containers = pod.status.as_ref()?.container_statuses.iter().flatten();
+    let started = containers
+        .filter_map(|container| container.state.as_ref()?.running.as_ref()?.started_at.as_ref())
+        .map(|time| time.0);
+    started.max()
 }
 
 fn split(workload: &str) -> Result<(&str, &str)> {

@@ -4,44 +4,73 @@ use super::*;
 
 #[test]
 fn a_finding_says_what_a_person_can_act_on() {
-    let live = Case { mode: Mode::Directory, ..case(Recorded::Data(A), Now::Data(B, Some(50))) };
-    let appeared =
-        Case { mode: Mode::Directory, optional: true, ..case(Recorded::Absent, Now::Recreated(A, 50)) };
-    let cases = [
-        (case(Recorded::Data(A), Now::Data(B, Some(50))), "changed"),
-        (live, "changed: files updated, process not restarted"),
-        (appeared, "appeared: files updated, process not restarted"),
-        (case(Recorded::Data(A), Now::Absent), "missing: a restart would not start"),
-        (case(Recorded::Data(A), Now::NotReadable), "may not get configmaps"),
-    ];
-    for (case, words) in cases {
-        assert_eq!(case.run().words(), words);
+    for (scene, words) in [
+        (was(A).now(B, 50), "changed"),
+        (was(A).now(B, 50).mode(Directory), "changed: files updated, process not restarted"),
+        (
+            was_absent().recreated(A, 50).optional().mode(Directory),
+            "appeared: files updated, process not restarted",
+        ),
+        (
+            unrecorded().now(A, 50).mode(Directory),
+            "written since the start: files updated, process not restarted",
+        ),
+        (unrecorded().now(A, 50), "written since the start"),
+        (was(A).gone(), "missing: a restart would not start"),
+        (was(A).not_readable(), "may not get configmaps"),
+    ] {
+        assert_eq!(scene.finding().words(), words);
     }
 }
 
 #[test]
 fn only_what_is_missing_would_not_start() {
-    assert!(case(Recorded::Data(A), Now::Absent).run().would_not_start());
-    assert!(!case(Recorded::Data(A), Now::Data(B, Some(50))).run().would_not_start());
+    assert!(was(A).gone().finding().would_not_start());
+    assert!(!was(A).now(B, 50).finding().would_not_start());
 }
 
 #[test]
 fn what_is_missing_and_what_appeared_is_named() {
     let set = |key: &str| BTreeSet::from([key.to_owned()]);
-    let missing = Case {
-        keys: Keys::one("k"),
-        needs: &["k"],
-        ..case(Recorded::Data(A), Now::Data(WITHOUT_K, Some(50)))
-    };
-    assert_eq!(missing.run().changes, Changes { removed: set("k"), ..Changes::default() });
-    let unused = Case { keys: Keys::Some(BTreeSet::new()), ..missing };
-    assert_eq!(unused.run().changes, Changes { removed: set("k"), ..Changes::default() });
-    let beside_a_change = Case { keys: Keys::one("l"), now: Now::Data(&[("l", "2")], Some(50)), ..unused };
-    let changes = Changes { changed: set("l"), removed: set("k"), ..Changes::default() };
-    assert_eq!(beside_a_change.run().changes, changes);
-    let appeared =
-        Case { keys: Keys::one("k"), optional: true, ..case(Recorded::Absent, Now::Recreated(A, 50)) };
-    assert_eq!(appeared.run().changes, Changes { added: set("k"), ..Changes::default() });
-    let gone = Case { optional: true, keys: Keys::one("k"), ..case(Recorded::Data(A), Now::Absent) };
-    assert_eq!(gone.run().changes, Changes { removed: set("k"), ..Changes::default() });
+    let removed = Changes { removed: set("k"), ..Changes::default() };
+    let changed = Changes { changed: set("l"), ..removed.clone() };
+    const L_CHANGED: Data = &[("l", "2")];
+    for (scene, changes) in [
+        (was(A).now(WITHOUT_K, 50).keys(&["k"]).needs_k(), removed.clone()),
+        (was(A).now(WITHOUT_K, 50).keys(&[]).needs_k(), removed.clone()),
+        (was(A).now(L_CHANGED, 50).keys(&["l"]).needs_k(), changed),
+        (
+            was_absent().recreated(A, 50).keys(&["k"]).optional(),
+            Changes { added: set("k"), ..Changes::default() },
+        ),
+        (was(A).gone().keys(&["k"]).optional(), removed),
+    ] {
+        assert_eq!(scene.finding().changes, changes);
+    }
+}
+
+#[test]
+fn the_evidence_is_told_in_sentences() {
+    let told = |scene: Scene| scene.finding().evidence.to_string();
+    assert_eq!(
+        told(was(A).now(B, 50).run(40, 1)),
+        "Recorded at the pod's admission, 2026-09-21T14:13:20Z: uid u1, resourceVersion 1.\n\
+         Now: uid u1, resourceVersion 2, created at 2026-09-21T14:11:40Z, last written at \
+         2026-09-21T14:14:10Z by kubectl.\n\
+         Container c started at 2026-09-21T14:14:00Z, after 1 restart.\n\
+         A container that starts within 10 s of a write may still read what was there before."
+    );
+    for (scene, sentence) in [
+        (unrecorded().now(A, 50), "The pod counts as unrecorded: it has no record."),
+        (unread().now(A, 50), ": it could not be read (Timeout)."),
+        (was_absent().gone(), ": it did not exist.\nNow: it does not exist."),
+        (was(A).adopted(), "Recorded when the pod was adopted, "),
+        (was(A).not_readable(), "Now: may not get configmaps."),
+        (was(A).undated(A), "last written at an unknown time."),
+        (was(A).waits(), "Container c has yet to start."),
+        (was(A).mode(SubPath), "within 150 s of a write"),
+    ] {
+        let told = told(scene);
+        assert!(told.contains(sentence), "{told}");
+    }
 }
