@@ -28,6 +28,17 @@ pub struct Options {
     pub live: Option<Live>,
 }
 
+/// What carries annotations, and so which of them it may carry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Carrier {
+    /// A ConfigMap or a Secret.
+    Source,
+    /// A pod or a pod template.
+    Pod,
+    /// A workload or a namespace.
+    Around,
+}
+
 /// What a process does when mounted files change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Live {
@@ -51,8 +62,9 @@ impl Options {
     /// as `deployment/web in namespace shop`.
     ///
     /// # Errors
-    /// The first annotation of this project's prefix that is not understood.
+    /// The first annotation of this project's prefix that is not understood, or has no effect there.
     pub fn parse<'a>(
+        carrier: Carrier,
         object: &str,
         annotations: impl IntoIterator<Item = (&'a String, &'a String)>,
     ) -> Result<Self, InvalidOption> {
@@ -61,7 +73,7 @@ impl Options {
             if !annotation.starts_with(PREFIX) || annotation == RECORD {
                 continue;
             }
-            options.set(annotation, value).map_err(|problem| InvalidOption {
+            options.set(carrier, annotation, value).map_err(|problem| InvalidOption {
                 object: object.to_owned(),
                 annotation: annotation.clone(),
                 problem,
@@ -70,8 +82,15 @@ impl Options {
         Ok(options)
     }
 
-    fn set(&mut self, annotation: &str, value: &str) -> Result<(), String> {
+    fn set(&mut self, carrier: Carrier, annotation: &str, value: &str) -> Result<(), String> {
         match annotation {
+            EXCLUDE | EXTRA | LIVE if carrier == Carrier::Source => {
+                return Err(format!("it has no effect on a ConfigMap or Secret; {IGNORE} has"));
+            }
+            // The webhook, which records it, sees the pod alone.
+            EXTRA if carrier == Carrier::Around => {
+                return Err("it has no effect there: put it on the pod template".to_owned());
+            }
             IGNORE => {
                 self.ignore = Some(match value {
                     "true" => true,
@@ -121,7 +140,8 @@ mod tests {
     fn parse(annotations: &[(&str, &str)]) -> Result<Options, String> {
         let annotations: BTreeMap<String, String> =
             annotations.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Options::parse("pod/web in namespace shop", &annotations).map_err(|error| error.to_string())
+        Options::parse(Carrier::Pod, "pod/web in namespace shop", &annotations)
+            .map_err(|error| error.to_string())
     }
 
     #[test]
@@ -158,6 +178,23 @@ mod tests {
         }
         let error = parse(&[("kubectl-reload.dev/ingore", "true")]).unwrap_err();
         assert!(error.contains("there is no such option; there are kubectl-reload.dev/ignore"), "{error}");
+    }
+
+    #[test]
+    fn an_option_where_it_has_no_effect_is_an_error_that_says_where_it_has() {
+        let parse = |carrier, annotation: &str, value: &str| {
+            let annotations = BTreeMap::from([(annotation.to_owned(), value.to_owned())]);
+            Options::parse(carrier, "it", &annotations).map_err(|error| error.to_string())
+        };
+        for (annotation, value) in [(EXCLUDE, "cm/a"), (EXTRA, "cm/a"), (LIVE, "reread")] {
+            let error = parse(Carrier::Source, annotation, value).unwrap_err();
+            assert!(error.ends_with("kubectl-reload.dev/ignore has"), "{error}");
+            assert!(parse(Carrier::Pod, annotation, value).is_ok(), "{annotation}");
+        }
+        let error = parse(Carrier::Around, EXTRA, "cm/a").unwrap_err();
+        assert!(error.ends_with("put it on the pod template"), "{error}");
+        assert!(parse(Carrier::Around, LIVE, "reread").is_ok());
+        assert!(parse(Carrier::Source, IGNORE, "true").is_ok());
     }
 
     #[test]

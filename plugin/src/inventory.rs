@@ -10,7 +10,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::Client;
 use reload_core::annotation::{IGNORE, RECORD};
 use reload_core::last_write::{LastWrite, ManagedFields};
-use reload_core::options::{InvalidOption, Options};
+use reload_core::options::{Carrier, InvalidOption, Options};
 use reload_core::record::{PodIdentity, Record};
 use reload_core::source::{Source, SourceId, SourceKind};
 use reload_core::verdict::Object;
@@ -133,7 +133,7 @@ impl PodMetadata {
 
     /// Whether its annotations are understood, and ask for nothing that the record does not cover.
     pub(crate) fn is_plain(&self, record: &Record) -> bool {
-        let options = Options::parse(&self.name, &self.annotations.0);
+        let options = Options::parse(Carrier::Pod, &self.name, &self.annotations.0);
         options.is_ok_and(|options| options.extra.iter().all(|id| record.sources.contains_key(id)))
     }
 
@@ -270,7 +270,7 @@ impl Inventory {
     pub(crate) fn is_ignored(&self, namespace: &str, id: &SourceId) -> Result<bool, InvalidOption> {
         let Some(source) = self.metadata(namespace, id) else { return Ok(false) };
         let object = format!("{id} in namespace {namespace}");
-        Ok(Options::parse(&object, &source.annotations.0)?.ignore == Some(true))
+        Ok(Options::parse(Carrier::Source, &object, &source.annotations.0)?.ignore == Some(true))
     }
 
     /// A source as its metadata tells of it: `Ok(None)` where it does not exist.

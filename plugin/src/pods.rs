@@ -6,7 +6,7 @@ use futures::{StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Pod};
 use kube::Client;
-use reload_core::options::{InvalidOption, Live, Options};
+use reload_core::options::{Carrier, InvalidOption, Live, Options};
 use reload_core::record::{PodIdentity, Record};
 use reload_core::reference::references;
 use reload_core::source::SourceId;
@@ -86,7 +86,8 @@ pub(crate) fn extract(
     mut ignore: impl FnMut(&SourceId) -> bool,
 ) -> Result<Extracted, InvalidOption> {
     let object = format!("pod/{} in namespace {}", identity.name, identity.namespace);
-    let options = Options::parse(&object, pod.metadata.annotations.iter().flatten())?.within(around);
+    let options =
+        Options::parse(Carrier::Pod, &object, pod.metadata.annotations.iter().flatten())?.within(around);
     let mut found = pod.spec.as_ref().map(|spec| references(spec, &options.extra)).unwrap_or_default();
     found.retain(|reference| !options.exclude.contains(&reference.source) && !ignore(&reference.source));
     let rereads = options.live == Some(Live::Reread);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kube::Client;
-use reload_core::options::{InvalidOption, Options};
+use reload_core::options::{Carrier, InvalidOption, Options};
 use serde::Deserialize;
 
 use crate::annotations::OwnAnnotations;
@@ -66,7 +66,7 @@ impl Surroundings {
     pub(crate) fn options(&self, workload: &WorkloadName) -> Result<Options, InvalidOption> {
         let namespace = &workload.namespace;
         let parse = |object: String, annotations: Option<&OwnAnnotations>| match annotations {
-            Some(OwnAnnotations(own)) => Options::parse(&object, own),
+            Some(OwnAnnotations(own)) => Options::parse(Carrier::Around, &object, own),
             None => Ok(Options::default()),
         };
         let inner = parse(format!("{workload} in namespace {namespace}"), self.workloads.get(workload))?;

@@ -45,7 +45,9 @@ impl Use<'_> {
         }
         // The manager who removes its own key moves the time of its entry.
         let written_since = dated && written.is_some_and(|written| written > started);
-        if written_since || self.holds_the_record(run, written) {
+        // Of what is removed without a trace, a write in the second of the record tells nothing.
+        let between = written.filter(|written| known || *written > recorded_at);
+        if written_since || self.holds_the_record(run, between) {
             Held::Older
         } else {
             Held::Unclear { dated: known }

@@ -143,14 +143,22 @@ impl<'a> Namespace<'a> {
             Ok(workload)
         });
         let finished = finished.await?;
-        let started = self.pods(workload).await?.iter().filter_map(last_start).max();
-        eventually("the second of their start is over", LIMIT, async || {
+        self.started(split(workload)?.1).await?;
+        Ok(finished)
+    }
+
+    /// Waits until all live pods with the label `app` have started, and the second is over in which
+    /// they did.
+    pub async fn started(&self, app: &str) -> Result<()> {
+        eventually(format!("the second in which the pods of {app} started is over"), LIMIT, async || {
             let now = jiff::Timestamp::now().as_second();
-            ensure!(started.is_none_or(|started| started.as_second() < now), "it is {started:?}");
+            for pod in self.pods(&format!("pod/{app}")).await? {
+                let started = last_start(&pod).context("a pod has yet to start")?;
+                ensure!(started.as_second() < now, "it is {started}");
+            }
             Ok(())
         })
-        .await?;
-        Ok(finished)
+        .await
     }
 
     /// The uids of a workload's live pods (`deployment/shop`), by the label `app`. Equal before and
@@ -207,9 +215,10 @@ impl<'a> Namespace<'a> {
     }
 }
 
-/// When the last of a pod's containers started.
+/// When the last of a pod's containers that run started.
 fn last_start(pod: &Pod) -> Option<jiff::Timestamp> {
-    let containers = pod.status.as_ref()?.container_statuses.iter().flatten();
+    let status = pod.status.as_ref()?;
+    let containers = status.init_container_statuses.iter().chain(&status.container_statuses).flatten();
     let started = containers
         .filter_map(|container| container.state.as_ref()?.running.as_ref()?.started_at.as_ref())
         .map(|time| time.0);

@@ -82,6 +82,12 @@ async fn a_pod_made_while_the_source_was_different_is_drifted_though_the_templat
         let shop = ns.pod_uids("deployment/shop").await?;
         let one = &ns.pods("deployment/shop").await?[0];
         ns.kubectl().run(&["delete", "pod", one.metadata.name.as_deref().unwrap_or_default()]).await?;
+        eventually("another pod took its place", WHILE, async || {
+            let now = ns.pod_uids("deployment/shop").await?;
+            ensure!(now.len() == 2 && now != shop, "{now:?}");
+            Ok(())
+        })
+        .await?;
         ns.rolled_out("deployment/shop").await?;
         change(&ns, "settings", "colour", "a").await?;
 

@@ -100,10 +100,13 @@ async fn a_controller_of_another_group_is_not_taken_for_a_built_in_one() -> Resu
         ns.deploy([Workload::stateful_set("db")]).await?;
         let reference = json!([{"apiVersion": "example.com/v1", "kind": "StatefulSet", "name": "db",
             "uid": owner.metadata.uid, "controller": true}]);
-        let container = json!({"name": "app", "image": "none", "envFrom": [{"configMapRef": {"name": "settings"}}]});
+        let container =
+            json!({"name": "app", "image": "none", "envFrom": [{"configMapRef": {"name": "settings"}}]});
         let pod = json!({"apiVersion": "v1", "kind": "Pod",
-            "metadata": {"name": "custom", "ownerReferences": reference}, "spec": {"containers": [container]}});
+            "metadata": {"name": "custom", "labels": {"app": "custom"}, "ownerReferences": reference},
+            "spec": {"containers": [container]}});
         ns.apply([pod]).await?;
+        ns.started("custom").await?;
         ns.kubectl().run(&["patch", "configmap", "settings", "-p", "{\"data\":{\"a\":\"2\"}}"]).await?;
         let status = ns.status().await?;
         assert_eq!(status.drifted(), ["statefulset.example.com/db"]);

@@ -9,7 +9,7 @@ use k8s_openapi::api::core::v1::{Pod, PodSpec, Volume};
 use reload_core::annotation::RECORD;
 use reload_core::digest::Hasher;
 use reload_core::hash_key::HashKey;
-use reload_core::options::Options;
+use reload_core::options::{Carrier, Options};
 use reload_core::record::{By, Owner, ReadSource, Record, SourceRecord, UseRecord};
 use reload_core::reference::{Keys, Mode, Selection, references, selection};
 use reload_core::source::{Source, SourceId, SourceKind};
@@ -120,7 +120,7 @@ impl Recorder {
     fn uses(&self, namespace: &str, pod: &Pod) -> Selection {
         let Some(spec) = &pod.spec else { return Selection::new() };
         let annotations = pod.metadata.annotations.iter().flatten();
-        let options = Options::parse("the pod", annotations).unwrap_or_else(|error| {
+        let options = Options::parse(Carrier::Pod, "the pod", annotations).unwrap_or_else(|error| {
             tracing::warn!(%namespace, owner = ?owner(pod), %error, "recorded without its options");
             Options::default()
         });

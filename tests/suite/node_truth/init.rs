@@ -48,7 +48,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario(
             "init, changed right before the start",
             Runs::Either,
-            "Drifted recorded configmap changed",
+            "Unknown inferred configmap written about",
             |p| {
                 Box::pin(async {
                     p.put(p.painted("red")).await?;
@@ -81,6 +81,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
                 prepare["env"] = colour(p);
                 p.begin(behind(p, prepare)).await?;
                 p.namespace().runs(&p.workload(), "prepare").await?;
+                p.namespace().started(p.name()).await?;
                 p.paint("blue").await?;
                 p.passed(ENV_LAG).await?;
                 p.prepare().await

@@ -27,7 +27,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario(
             "directory, restarted once it followed",
             Current,
-            "Drifted recorded configmap changed",
+            "Unknown inferred configmap written about",
             |p| {
                 Box::pin(async {
                     p.start(p.directory()).await?;
@@ -49,7 +49,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario(
             "directory, restarted right after a change",
             Either,
-            "Drifted recorded configmap changed",
+            "Unknown inferred configmap written about",
             |p| {
                 Box::pin(async {
                     p.start(p.directory()).await?;
@@ -61,7 +61,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario(
             "subPath, restarted right after a change",
             Either,
-            "Drifted recorded configmap changed",
+            "Unknown inferred configmap written about",
             |p| {
                 Box::pin(async {
                     p.start(p.sub_path()).await?;
@@ -74,16 +74,22 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
             Box::pin(async {
                 p.start(p.env()).await?;
                 p.crash().await?;
+                p.namespace().started(p.name()).await?;
                 p.paint("blue").await
             })
         }),
-        scenario("env, restarted right after a change", Either, "Drifted recorded configmap changed", |p| {
-            Box::pin(async {
-                p.start(p.env()).await?;
-                p.paint("blue").await?;
-                p.crash().await
-            })
-        }),
+        scenario(
+            "env, restarted right after a change",
+            Either,
+            "Unknown inferred configmap written about",
+            |p| {
+                Box::pin(async {
+                    p.start(p.env()).await?;
+                    p.paint("blue").await?;
+                    p.crash().await
+                })
+            },
+        ),
         scenario("env, restarted well after a change", Current, "Current inferred", |p| {
             Box::pin(async {
                 p.start(p.env()).await?;
@@ -144,7 +150,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario(
             "envFrom, restarted well after a key went",
             Current,
-            "Drifted recorded configmap changed: -size",
+            "Unknown inferred configmap no time",
             |p| {
                 Box::pin(async {
                     p.start(p.app().env_from(p.map()).sees(&["colour", "size"])).await?;
