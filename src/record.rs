@@ -1,5 +1,6 @@
 #![doc = include_str!("record/format.md")]
 
+mod limits;
 mod trust;
 mod wire;
 
@@ -13,8 +14,9 @@ use crate::hash_key::HashKeyId;
 use crate::reference::{Keys, Mode};
 use crate::source::SourceId;
 
+pub use limits::{MAX_LENGTH, Unwritable};
 pub use trust::{Distrust, PodIdentity};
-pub use wire::{MAX_LENGTH, Unreadable, Unwritable};
+pub use wire::Unreadable;
 
 /// What was written down about a pod's configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -17,9 +17,6 @@ use keys::{WireAll, WireKeys};
 /// The format that this version writes, and the only one that it reads.
 const VERSION: u64 = 1;
 
-/// The longest record that is written, in bytes: log shippers copy annotations into every line.
-pub const MAX_LENGTH: usize = 4096;
-
 /// The longest text that is looked at at all, in bytes.
 const MAX_READ: usize = 64 * 1024;
 
@@ -35,17 +32,6 @@ pub enum Unreadable {
     /// Not a record, or a broken one. The text itself is never shown.
     #[error("its record is broken: its next restart writes a new one")]
     Broken,
-}
-
-/// Why a record cannot be written.
-#[derive(Debug, thiserror::Error)]
-pub enum Unwritable {
-    /// Too many sources for [`MAX_LENGTH`], even without marks and digests.
-    #[error("the record would be {0} bytes long, over the limit of {MAX_LENGTH}")]
-    TooLong(usize),
-    /// Not to be put as JSON.
-    #[error("the record cannot be put as JSON")]
-    Json(#[from] serde_json::Error),
 }
 
 #[derive(Deserialize)]
@@ -146,36 +132,8 @@ impl Record {
         wire.ok().and_then(Self::from_wire).ok_or(Unreadable::Broken)
     }
 
-    /// The annotation's value, at most [`MAX_LENGTH`] bytes. When space is short, sources lose their
-    /// marks, the one with the most keys first; then, in the same order, their digests, so that only
-    /// uid and resourceVersion are left to compare.
-    ///
-    /// # Errors
-    /// When it is too long even so.
-    pub fn encode(&self) -> Result<String, Unwritable> {
-        // Not even a name and a kind each would fit: no need to try.
-        if self.sources.len() > MAX_LENGTH / 32 {
-            return Err(Unwritable::TooLong(self.to_json()?.len()));
-        }
-        let mut record = self.clone();
-        let mut largest_last: Vec<&SourceId> = self.sources.keys().collect();
-        largest_last.sort_by_key(|id| self.sources.get(id).map(size));
-        for shorten in [drop_marks as fn(&mut ReadSource), drop_digests] {
-            for id in largest_last.iter().rev() {
-                let text = record.to_json()?;
-                if text.len() <= MAX_LENGTH {
-                    return Ok(text);
-                }
-                if let Some(SourceRecord::Read(read)) = record.sources.get_mut(*id) {
-                    shorten(read);
-                }
-            }
-        }
-        let text = record.to_json()?;
-        if text.len() <= MAX_LENGTH { Ok(text) } else { Err(Unwritable::TooLong(text.len())) }
-    }
-
-    fn to_json(&self) -> Result<String, serde_json::Error> {
+    /// The annotation's value, of whatever length.
+    pub(super) fn to_json(&self) -> Result<String, serde_json::Error> {
         serde_json::to_string(&Wire::from(self))
     }
 
@@ -198,25 +156,6 @@ impl Record {
             sources,
         })
     }
-}
-
-/// How many keys a source has in the record.
-fn size(source: &SourceRecord) -> usize {
-    let SourceRecord::Read(read) = source else { return 0 };
-    let keys = |used: &UseRecord| match (&used.keys, &used.marks) {
-        (_, Some(marks)) => marks.len(),
-        (Keys::Some(keys), None) => keys.len(),
-        (Keys::All { except }, None) => except.len(),
-    };
-    read.uses.values().map(keys).sum()
-}
-
-fn drop_marks(read: &mut ReadSource) {
-    read.uses.values_mut().for_each(|used| used.marks = None);
-}
-
-fn drop_digests(read: &mut ReadSource) {
-    read.uses.clear();
 }
 
 impl From<&Record> for Wire {

@@ -1,0 +1,69 @@
+//! How long a record may be, and what is left out of one that would be longer.
+
+use super::{ReadSource, Record, SourceRecord, UseRecord};
+use crate::reference::Keys;
+use crate::source::SourceId;
+
+/// The longest record that is written, in bytes: log shippers copy annotations into every line.
+pub const MAX_LENGTH: usize = 4096;
+
+/// Why a record cannot be written.
+#[derive(Debug, thiserror::Error)]
+pub enum Unwritable {
+    /// Too many sources for [`MAX_LENGTH`], even without marks and digests.
+    #[error("the record would be {0} bytes long, over the limit of {MAX_LENGTH}")]
+    TooLong(usize),
+    /// Not to be put as JSON.
+    #[error("the record cannot be put as JSON")]
+    Json(#[from] serde_json::Error),
+}
+
+impl Record {
+    /// The annotation's value, at most [`MAX_LENGTH`] bytes. When space is short, sources lose their
+    /// marks, the one with the most keys first; then, in the same order, their digests, so that only
+    /// uid and resourceVersion are left to compare.
+    ///
+    /// # Errors
+    /// When it is too long even so.
+    pub fn encode(&self) -> Result<String, Unwritable> {
+        // Not even a name and a kind each would fit: no need to try.
+        if self.sources.len() > MAX_LENGTH / 32 {
+            return Err(Unwritable::TooLong(self.to_json()?.len()));
+        }
+        let mut record = self.clone();
+        let mut largest_last: Vec<&SourceId> = self.sources.keys().collect();
+        largest_last.sort_by_key(|id| self.sources.get(id).map(size));
+        for shorten in [drop_marks as fn(&mut ReadSource), drop_digests] {
+            for id in largest_last.iter().rev() {
+                let text = record.to_json()?;
+                if text.len() <= MAX_LENGTH {
+                    return Ok(text);
+                }
+                if let Some(SourceRecord::Read(read)) = record.sources.get_mut(*id) {
+                    shorten(read);
+                }
+            }
+        }
+        let text = record.to_json()?;
+        if text.len() <= MAX_LENGTH { Ok(text) } else { Err(Unwritable::TooLong(text.len())) }
+    }
+}
+
+/// How many keys a source has in the record.
+fn size(source: &SourceRecord) -> usize {
+    let SourceRecord::Read(read) = source else { return 0 };
+    let keys = |used: &UseRecord| match (&used.keys, &used.marks) {
+        (_, Some(marks)) => marks.len(),
+        (Keys::Some(keys), None) => keys.len(),
+        (Keys::All { except }, None) => except.len(),
+    };
+    read.uses.values().map(keys).sum()
+}
+
+fn drop_marks(read: &mut ReadSource) {
+    read.uses.values_mut().for_each(|used| used.marks = None);
+}
+
+fn drop_digests(read: &mut ReadSource) {
+    read.uses.clear();
+}
