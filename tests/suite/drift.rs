@@ -323,56 +323,6 @@ async fn stateful_and_daemon_sets_are_restarted_too_and_two_syncs_restart_once()
 }
 
 #[tokio::test]
-async fn an_immutable_source_made_again_is_in_doubt_even_after_a_restart() -> Result<()> {
-    let cluster = Cluster::shared().await?;
-    with_namespace(cluster, "immutable", async |ns| {
-        let _webhook = ns.webhook().await?;
-        let fixed = |name: &str, value: &str| {
-            let mut map = config_map(name, &[("a", value)]);
-            map["immutable"] = json!(true);
-            map
-        };
-        ns.apply([fixed("settings-1", "1"), fixed("other", "1")]).await?;
-        let uses = |name, source| Workload::deployment(name).env_from(Source::config_map(source));
-        ns.deploy([uses("shop", "settings-1"), uses("renamed", "settings-1"), uses("steady", "other")])
-            .await?;
-        // As kustomize does it: a new name for a new content, which nothing has used before.
-        eventually("the new source is younger than the old revision", WHILE, async || {
-            ns.kubectl().run(&["delete", "configmap", "settings-2", "--ignore-not-found"]).await?;
-            ns.apply([fixed("settings-2", "2")]).await?;
-            let born = async |what: &str| -> Result<String> {
-                let arguments = ["get", what, "-o", "jsonpath={.items[*]['metadata.creationTimestamp']}"];
-                ns.kubectl().run(&[&arguments[..], &["-l", "app=renamed"]].concat()).await
-            };
-            let source = ns.kubectl().json(&["configmap", "settings-2"]).await?;
-            let source = source["metadata"]["creationTimestamp"].as_str().unwrap_or_default().to_owned();
-            ensure!(source > born("replicasets").await?, "in the same second");
-            Ok(())
-        })
-        .await?;
-        ns.deploy([uses("renamed", "settings-2")]).await?;
-
-        ns.kubectl().run(&["delete", "configmap", "settings-1"]).await?;
-        ns.apply([fixed("settings-1", "2")]).await?;
-        assert_eq!(ns.status().await?.verdict("deployment/shop")?, "Unknown inferred");
-        ns.kubectl().run(&["rollout", "restart", "deployment/shop"]).await?;
-        ns.rolled_out("deployment/shop").await?;
-        let status = ns.status().await?;
-        assert_eq!(
-            status.verdict("deployment/shop")?,
-            "Unknown inferred",
-            "the node may serve the old content"
-        );
-        assert_eq!(status.verdict("deployment/renamed")?, "Current recorded");
-        assert_eq!(status.verdict("deployment/steady")?, "Current recorded");
-        let sync = ns.reload(&["sync"]).await?.success()?;
-        ensure!(sync.stdout.contains("1 unknown"), "{sync}");
-        Ok(())
-    })
-    .await
-}
-
-#[tokio::test]
 async fn installing_restarts_nothing_and_a_touched_source_is_no_drift() -> Result<()> {
     let cluster = Cluster::shared().await?;
     with_namespace(cluster, "touched", async |ns| {

@@ -212,7 +212,8 @@ impl<'a> Place<'a> {
 
     /// Lets the main container end and start again in place.
     pub(crate) async fn crash(&self) -> Result<()> {
-        self.namespace.crash(&self.workload()).await
+        self.namespace.crash(&self.workload()).await?;
+        self.namespace.started(&self.name()).await
     }
 
     /// Lets the init container `prepare` finish once it runs, and waits for the main one.

@@ -74,7 +74,6 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
             Box::pin(async {
                 p.start(p.env()).await?;
                 p.crash().await?;
-                p.namespace().started(p.name()).await?;
                 p.paint("blue").await
             })
         }),
