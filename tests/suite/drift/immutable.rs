@@ -1,14 +1,12 @@
 //! Immutable sources that were deleted and made again: a node may go on serving the old content by
 //! name, so that no pod which uses the name is certainly current.
 
-use std::time::Duration;
-
 use anyhow::{Result, ensure};
 use reload_tests::manifest::config_map;
 use reload_tests::{Cluster, Source, Workload, eventually, with_namespace};
 use serde_json::{Value, json};
 
-const WHILE: Duration = Duration::from_secs(60);
+use super::WHILE;
 
 #[tokio::test]
 async fn an_immutable_source_made_again_is_in_doubt_even_after_a_restart() -> Result<()> {
