@@ -61,6 +61,11 @@ fuzz: prerequisites ## FUZZ_RUNS inputs (5 million) for each fuzz target; wants 
 bench-core: prerequisites ## Benchmarks of core: digests, records, verdicts
 	@$(CARGO) bench -p reload-core --bench core
 
+.PHONY: bench-status
+bench-status: prerequisites control-plane ## What `status -A` costs against a plain download, with 2,000 and 10,000 pods
+	@$(CARGO) build --release -p kubectl-reload && $(CARGO) build -p kubectl-reload-webhook
+	@$(CARGO) bench -p reload-tests --bench status
+
 .PHONY: vectors
 vectors: ## tests/vectors: the golden vectors of the record's format, by Python 3
 	@tests/vectors/generate.py

@@ -17,3 +17,6 @@ pub const EXTRA: &str = "kubectl-reload.dev/extra";
 
 /// What processes do when mounted files change.
 pub const LIVE: &str = "kubectl-reload.dev/live";
+
+/// On a workload: what `kubectl reload sync` has restarted it for, and when.
+pub const RESTARTED_FOR: &str = "kubectl-reload.dev/restarted-for";

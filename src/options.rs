@@ -12,7 +12,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::annotation::{EXCLUDE, EXTRA, IGNORE, LIVE, PREFIX, RECORD};
+use crate::annotation::{EXCLUDE, EXTRA, IGNORE, LIVE, PREFIX, RECORD, RESTARTED_FOR};
 use crate::source::SourceId;
 
 /// What the annotations of one object ask for, or of several that apply to one pod.
@@ -70,7 +70,7 @@ impl Options {
     ) -> Result<Self, InvalidOption> {
         let mut options = Self::default();
         for (annotation, value) in annotations {
-            if !annotation.starts_with(PREFIX) || annotation == RECORD {
+            if !annotation.starts_with(PREFIX) || [RECORD, RESTARTED_FOR].contains(&annotation.as_str()) {
                 continue;
             }
             options.set(carrier, annotation, value).map_err(|problem| InvalidOption {

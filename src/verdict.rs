@@ -19,7 +19,7 @@ use crate::record::{Changes, Distrust, PodIdentity, Record, Unread, Unreadable};
 use crate::reference::{Class, Mode, Reference};
 use crate::source::{Source, SourceId};
 
-pub use evidence::Evidence;
+pub use evidence::{Evidence, Recorded, Seen, Version};
 pub use immutable::{Object, Trace, shows_older};
 pub use ladder::{judge, unmoved};
 pub use roll_up::{PodVerdict, Progress, RollUp, Rollout, roll_up};

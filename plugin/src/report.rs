@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use kube::Client;
 use reload_core::record::Changes;
 use reload_core::source::SourceId;
-use reload_core::verdict::{self, Certainty, Finding, PodVerdict, Reason, RollUp, Rollout, Verdict};
+use reload_core::verdict::{self, Certainty, Finding, PodVerdict, Reason, RollUp, Rollout, Seen, Verdict};
 use serde::Serialize;
 
 use crate::inventory::{Inventory, Revision};
@@ -33,6 +33,9 @@ pub(crate) struct WorkloadReport {
     /// What kept a pod from being judged, or its rollout from going on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) problem: Option<String>,
+    /// When its newest pod was made.
+    #[serde(skip)]
+    pub(crate) newest_pod: Option<Timestamp>,
 }
 
 /// One source, and what is the matter with it.
@@ -53,6 +56,8 @@ pub(crate) struct Cause {
     pub(crate) would_not_start: bool,
     /// When the source was last written.
     pub(crate) since: Option<Timestamp>,
+    /// The version that it has now.
+    pub(crate) resource_version: Option<String>,
 }
 
 fn as_text<S: serde::Serializer>(source: &SourceId, serializer: S) -> Result<S::Ok, S::Error> {
@@ -100,6 +105,7 @@ fn report(workload: &WorkloadName, pods: &[&SurveyedPod]) -> WorkloadReport {
         affected,
         causes: if verdict == Verdict::Current { Vec::new() } else { causes(findings) },
         problem: pods.iter().find_map(|pod| pod.problem.as_ref()).map(ToString::to_string),
+        newest_pod: pods.iter().map(|pod| pod.created_at).max(),
     }
 }
 
@@ -117,29 +123,39 @@ fn verdicts<'a>(
 
 /// One cause a source and reason, with the keys of all pods.
 fn causes<'a>(findings: impl Iterator<Item = &'a Finding>) -> Vec<Cause> {
-    let mut merged: BTreeMap<(&SourceId, String), (Changes, bool, Option<Timestamp>)> = BTreeMap::new();
+    let mut merged: BTreeMap<(&SourceId, String), Merged> = BTreeMap::new();
     for finding in findings {
-        let (changes, obstacle, since) = merged.entry((&finding.source, finding.words())).or_default();
+        let cause = merged.entry((&finding.source, finding.words())).or_default();
         let Changes { changed, added, removed } = finding.changes.clone();
-        changes.changed.extend(changed);
-        changes.added.extend(added);
-        changes.removed.extend(removed);
-        *obstacle |= finding.reason == Reason::Missing;
-        *since = (*since).max(finding.since);
-    }
-    let cause = |((source, reason), (changes, would_not_start, since)): (_, (Changes, _, _))| {
-        let source: &SourceId = source;
-        Cause {
-            source: source.clone(),
-            reason,
-            changed: changes.changed.into_iter().collect(),
-            added: changes.added.into_iter().collect(),
-            removed: changes.removed.into_iter().collect(),
-            would_not_start,
-            since,
+        cause.changes.changed.extend(changed);
+        cause.changes.added.extend(added);
+        cause.changes.removed.extend(removed);
+        cause.would_not_start |= finding.reason == Reason::Missing;
+        cause.since = cause.since.max(finding.since);
+        if let Some(Seen::Present { version, .. }) = &finding.evidence.now {
+            cause.resource_version = Some(version.resource_version.clone());
         }
+    }
+    let cause = |((source, reason), merged): ((&SourceId, String), Merged)| Cause {
+        source: source.clone(),
+        reason,
+        changed: merged.changes.changed.into_iter().collect(),
+        added: merged.changes.added.into_iter().collect(),
+        removed: merged.changes.removed.into_iter().collect(),
+        would_not_start: merged.would_not_start,
+        since: merged.since,
+        resource_version: merged.resource_version,
     };
     merged.into_iter().map(cause).collect()
+}
+
+/// What findings on one source have in common.
+#[derive(Default)]
+struct Merged {
+    changes: Changes,
+    would_not_start: bool,
+    since: Option<Timestamp>,
+    resource_version: Option<String>,
 }
 
 /// Tells drifted workloads whose rollout is replacing the drifted pods from those that stay as

@@ -1,16 +1,21 @@
 //! Restarts: what `kubectl rollout restart` does, under the resourceVersion that was judged.
 
+mod memory;
+
 use jiff::Timestamp;
 use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use kube::api::{ObjectMeta, Patch, PatchParams, PostParams};
 use kube::core::{ApiResource, DynamicObject};
 use kube::{Api, Client};
+use reload_core::annotation::RESTARTED_FOR;
 use serde_json::json;
 
 use crate::api::ApiError;
 use crate::rollout::{Rollable, resource};
 use crate::workload::WorkloadName;
+
+pub(crate) use memory::Memory;
 
 /// The field manager of every write. Flux takes back the fields of managers whose name begins with
 /// `kubectl`, which would roll every workload twice.
@@ -35,8 +40,8 @@ pub(crate) enum Restarted {
     Conflict,
 }
 
-/// Sets `kubectl.kubernetes.io/restartedAt` on the pod template, unless the workload has changed
-/// since `seen` was read.
+/// Sets `kubectl.kubernetes.io/restartedAt` on the pod template, and on the workload what for, unless
+/// the workload has changed since `seen` was read.
 ///
 /// # Errors
 /// What the API server said.
@@ -45,10 +50,14 @@ pub(crate) async fn restart(
     workload: &WorkloadName,
     seen: &Rollable,
     now: Timestamp,
+    reason: &Memory,
     dry_run: bool,
 ) -> Result<Restarted, ApiError> {
     let patch = json!({
-        "metadata": {"resourceVersion": seen.resource_version()},
+        "metadata": {
+            "resourceVersion": seen.resource_version(),
+            "annotations": {RESTARTED_FOR: reason.text()},
+        },
         "spec": {"template": {"metadata": {"annotations": {
             RESTARTED_AT: at(now),
         }}}},

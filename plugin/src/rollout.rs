@@ -6,10 +6,11 @@ use std::fmt;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
 use kube::{Api, Client};
+use reload_core::annotation::RESTARTED_FOR;
 
 use crate::api::{ApiError, Resource};
 use crate::inventory::{Inventory, Revision};
-use crate::restart::RESTARTED_AT;
+use crate::restart::{Memory, RESTARTED_AT};
 use crate::table::age;
 use crate::workload::{Kind, WorkloadName};
 
@@ -98,6 +99,11 @@ impl Rollable {
         };
         let annotations = template.metadata.as_ref()?.annotations.as_ref()?;
         annotations.get(RESTARTED_AT).map(String::as_str)
+    }
+
+    /// What it was last restarted for by sync.
+    pub(crate) fn restarted_for(&self) -> Option<Memory> {
+        self.metadata().annotations.as_ref()?.get(RESTARTED_FOR).and_then(|text| Memory::parse(text))
     }
 
     fn metadata(&self) -> &kube::api::ObjectMeta {

@@ -55,6 +55,11 @@ pub(crate) struct SyncArgs {
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
     max_parallel: u8,
 
+    /// Restart even what has drifted again since its last restart, as a workload does that writes its
+    /// own configuration.
+    #[arg(long)]
+    again: bool,
+
     /// Go on with the other workloads when one fails.
     #[arg(long)]
     keep_going: bool,

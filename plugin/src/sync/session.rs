@@ -12,7 +12,7 @@ use super::{DryRun, Outcome, SyncArgs, causes, label, refusal, say, tell_progres
 use crate::api::POLL;
 use crate::findings::find;
 use crate::report::WorkloadReport;
-use crate::restart::{Restarted, at, restart, tell};
+use crate::restart::{Memory, Restarted, at, restart, tell};
 use crate::rollout::{Progress, Rollable};
 use crate::scope::Target;
 use crate::workload::WorkloadName;
@@ -98,6 +98,10 @@ impl Session<'_> {
             if let Some(why) = refusal(report) {
                 return Ok(Outcome::Refused(why));
             }
+            let remembered = seen.restarted_for().filter(|_| !self.args.again);
+            if let Some(why) = remembered.and_then(|memory| memory.refusal(report)) {
+                return Ok(Outcome::Refused(why));
+            }
             if self.args.dry_run == DryRun::Client {
                 return Ok(Outcome::Restarted);
             }
@@ -119,7 +123,7 @@ impl Session<'_> {
     ) -> anyhow::Result<Option<Outcome>> {
         let now = Timestamp::now();
         let dry_run = self.args.dry_run == DryRun::Server;
-        match restart(self.client, workload, seen, now, dry_run).await? {
+        match restart(self.client, workload, seen, now, &Memory::of(report, now), dry_run).await? {
             Restarted::Conflict | Restarted::Unchanged => return Ok(None),
             Restarted::Yes if dry_run => return Ok(Some(Outcome::Restarted)),
             Restarted::Yes => {}
