@@ -20,7 +20,7 @@ use crate::reference::{Class, Mode, Reference};
 use crate::source::{Source, SourceId};
 
 pub use evidence::{Evidence, Recorded, Seen, Version};
-pub use immutable::{Object, Trace, shows_older};
+pub use immutable::{Object, Trace, doubt};
 pub use ladder::{judge, unmoved};
 pub use roll_up::{PodVerdict, Progress, RollUp, Rollout, roll_up};
 
@@ -129,6 +129,8 @@ pub struct Pod {
 pub enum Doubt {
     /// Whether it was made again could not be looked into.
     Unseen,
+    /// It was made again, and if it is immutable, a node may go on serving the older content by name.
+    OlderIfImmutable,
     /// It was made again, and a node may go on serving the older content by name.
     OlderServed,
 }

@@ -1,19 +1,19 @@
 //! Immutable sources that were deleted and made again: which pods of a cluster are in doubt.
 //!
 //! What shows it: a pod, whatever its workload, or an older revision of a workload, that knows an
-//! older object of the name; see [`shows_older`].
+//! older object of the name; see [`doubt`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::{ControllerRevision, ReplicaSet};
-use k8s_openapi::api::core::v1::PodTemplateSpec;
+use k8s_openapi::api::core::v1::{Pod, PodTemplateSpec};
 use kube::Client;
 use reload_core::record::Record;
-use reload_core::reference::{Reference, references};
+use reload_core::reference::references;
 use reload_core::source::SourceId;
-use reload_core::verdict::{Doubt, Trace, shows_older};
+use reload_core::verdict::{Doubt, Trace, doubt};
 use serde::de::DeserializeOwned;
 
 use crate::api::{ApiError, Resource, list_objects};
@@ -25,7 +25,7 @@ use crate::workload::{Kind, Owner, WorkloadName};
 #[derive(Default)]
 pub(crate) struct Immutables {
     /// Per namespace, sources of which an older object was seen.
-    older: BTreeMap<String, BTreeSet<SourceId>>,
+    older: BTreeMap<String, BTreeMap<SourceId, Doubt>>,
     /// Per namespace, sources in use that are immutable, and since when they are there.
     fixed: BTreeMap<String, BTreeMap<SourceId, Timestamp>>,
     /// Of the namespaces of `fixed`; `None` where they may not be listed.
@@ -36,10 +36,16 @@ impl Immutables {
     /// Takes note of a source that something refers to.
     pub(crate) fn note(&mut self, inventory: &Inventory, namespace: &str, id: &SourceId, trace: Trace<'_>) {
         let Some(now) = inventory.object(namespace, id) else { return };
-        if shows_older(trace, now) {
-            self.older.entry(namespace.to_owned()).or_default().insert(id.clone());
-        } else if now.immutable {
-            self.fixed.entry(namespace.to_owned()).or_default().insert(id.clone(), now.created_at);
+        match doubt(trace, now) {
+            Some(doubt) => {
+                let older = self.older.entry(namespace.to_owned()).or_default();
+                let known = older.entry(id.clone()).or_insert(doubt);
+                *known = doubt.max(*known);
+            }
+            None if now.immutable => {
+                self.fixed.entry(namespace.to_owned()).or_default().insert(id.clone(), now.created_at);
+            }
+            None => {}
         }
     }
 
@@ -56,16 +62,13 @@ impl Immutables {
         }
     }
 
-    /// Takes note of what a pod without a record refers to.
-    pub(crate) fn note_references(
-        &mut self,
-        inventory: &Inventory,
-        pod: &PodMetadata,
-        references: &[Reference],
-    ) {
-        for reference in references {
-            let made = Trace::Made(pod.created_at());
-            self.note(inventory, &pod.namespace, &reference.source, made);
+    /// Takes note of all that a pod without a record mounts or has in its environment, whether or not
+    /// it is left out of verdicts.
+    pub(crate) fn note_pod(&mut self, inventory: &Inventory, metadata: &PodMetadata, pod: &Pod) {
+        let found = pod.spec.as_ref().map(|spec| references(spec, &BTreeSet::new())).unwrap_or_default();
+        for reference in found {
+            let made = Trace::Made(metadata.created_at());
+            self.note(inventory, &metadata.namespace, &reference.source, made);
         }
     }
 
@@ -89,9 +92,9 @@ impl Immutables {
         let fetched = pods::fetch(client, wanted).await?;
         for metadata in pods {
             let pod = fetched.get(&(metadata.namespace.clone(), metadata.name.clone()));
-            let spec = pod.filter(|pod| metadata.is_same(pod)).and_then(|pod| pod.spec.as_ref());
-            let found = spec.map(|spec| references(spec, &BTreeSet::new())).unwrap_or_default();
-            self.note_references(inventory, metadata, &found);
+            if let Some(pod) = pod.filter(|pod| metadata.is_same(pod)) {
+                self.note_pod(inventory, metadata, pod);
+            }
         }
         Ok(())
     }
@@ -124,13 +127,13 @@ impl Immutables {
     /// What is doubtful about a source for the pods of a workload.
     pub(crate) fn doubt(&self, workload: &WorkloadName, id: &SourceId) -> Option<Doubt> {
         let namespace = &workload.namespace;
-        if self.older.get(namespace).is_some_and(|older| older.contains(id)) {
-            return Some(Doubt::OlderServed);
+        if let Some(doubt) = self.older.get(namespace).and_then(|older| older.get(id)) {
+            return Some(*doubt);
         }
         let since = *self.fixed.get(namespace)?.get(id)?;
         match self.revisions.get(namespace)? {
             None => Some(Doubt::Unseen),
-            Some(revisions) => revisions.older(workload, id, since).then_some(Doubt::OlderServed),
+            Some(revisions) => revisions.older(workload, id, since).then_some(Doubt::OlderIfImmutable),
         }
     }
 }

@@ -7,7 +7,7 @@ use kube::Client;
 use reload_core::hash_key::HashKey;
 use reload_core::record::SourceRecord;
 use reload_core::source::{Source, SourceId, SourceKind};
-use reload_core::verdict::{Pod, SourceState};
+use reload_core::verdict::{Doubt, Pod, SourceState};
 
 use crate::api::{ApiError, Resource, get_object};
 use crate::inventory::{Inventory, PodMetadata};
@@ -33,7 +33,9 @@ pub(crate) async fn read_sources(
                 Err(why) => SourceState::NotReadable(why),
                 Ok(source) => {
                     let recorded = pod.record.as_ref().ok().and_then(|record| record.sources.get(id));
-                    if needs_content(recorded, source.as_ref(), reference.optional) {
+                    // Metadata does not tell whether it is immutable.
+                    let doubtful = pod.doubts.get(id) == Some(&Doubt::OlderIfImmutable);
+                    if doubtful || needs_content(recorded, source.as_ref(), reference.optional) {
                         unread.insert((namespace, id));
                     }
                     source.map_or(SourceState::Absent, SourceState::Present)

@@ -95,28 +95,27 @@ pub(crate) async fn survey(
         if let Ok(record) = &candidate.record {
             immutables.note_record(inventory, &metadata.namespace, record, metadata.created_at());
         }
-        if !inventory.is_selected(metadata) || !wanted(&inventory.workload(metadata)) {
-            bystanders.extend(candidate.record.is_err().then_some(metadata));
-            continue;
-        }
+        let asked = inventory.is_selected(metadata) && wanted(&inventory.workload(metadata));
         match candidate.settled(inventory) {
-            Some(pod) => settled.push(pod),
-            None => candidates.push(candidate),
+            None if asked => {
+                candidates.push(candidate);
+                continue;
+            }
+            Some(pod) if asked => settled.push(pod),
+            _ => {}
         }
+        bystanders.extend(candidate.record.is_err().then_some(metadata));
     }
     tracing::info!(settled = settled.len(), candidates = candidates.len(), "metadata compared");
     warn_of_records(&candidates);
 
-    let (mut pods, mut surveyed) = extract(client, inventory, candidates, args).await?;
-    for (metadata, pod) in pods.iter().filter(|(_, pod)| pod.record.is_err()) {
-        immutables.note_references(inventory, metadata, &pod.references);
-    }
+    let (mut pods, mut surveyed) = extract(client, inventory, candidates, &mut immutables, args).await?;
     immutables.look_at_bystanders(client, inventory, bystanders).await?;
     immutables.look_into_revisions(client).await?;
     let (doubtful, settled): (Vec<_>, Vec<_>) =
         settled.into_iter().partition(|pod| pod.is_doubtful(inventory, &immutables));
     let doubtful = doubtful.into_iter().map(|pod| Candidate::of(pod.metadata)).collect();
-    let (more, others) = extract(client, inventory, doubtful, args).await?;
+    let (more, others) = extract(client, inventory, doubtful, &mut immutables, args).await?;
     pods.extend(more);
     surveyed.extend(others);
     surveyed.extend(settled.iter().map(|pod| {
@@ -236,6 +235,7 @@ async fn extract<'a>(
     client: &Client,
     inventory: &Inventory,
     candidates: Vec<Candidate<'a>>,
+    immutables: &mut Immutables,
     args: &JudgementArgs,
 ) -> Result<(Vec<(&'a PodMetadata, Pod)>, Vec<SurveyedPod>), ApiError> {
     let mut wanted: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
@@ -251,6 +251,9 @@ async fn extract<'a>(
         // A pod that is gone or has ended meanwhile has no verdict; nor has another of its name.
         let pod = fetched.get(&(namespace.clone(), metadata.name.clone()));
         let Some(pod) = pod.filter(|pod| metadata.is_same(pod) && pods::is_live(pod)) else { continue };
+        if record.is_err() {
+            immutables.note_pod(inventory, metadata, pod);
+        }
         let mut unclear = None;
         let ignored = |id: &SourceId| {
             let asked = inventory.is_ignored(namespace, id).unwrap_or_else(|error| {

@@ -226,11 +226,14 @@ impl WireSource {
             }
         }
         let id = SourceId { kind: self.kind, name: self.name };
+        if !is_key(&id.name) {
+            return None;
+        }
         let bare = uses.is_empty() && !self.immutable;
         let source = match (self.absent, self.unread, self.uid, self.rv) {
             (true, None, None, None) if bare => SourceRecord::Absent,
             (false, Some(why), None, None) if bare => SourceRecord::Unread(why),
-            (false, None, Some(uid), Some(resource_version)) => {
+            (false, None, Some(uid), Some(resource_version)) if is_key(&uid) && is_key(&resource_version) => {
                 SourceRecord::Read(ReadSource { uid, resource_version, immutable: self.immutable, uses })
             }
             _ => return None,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::ladder::Use;
-use super::times::{Held, covered};
+use super::times::{Held, covered, is_described_by};
 use super::{Finding, Reason, Run, Verdict};
 use crate::content::Content;
 use crate::record::{Changes, ReadSource, SourceRecord};
@@ -40,8 +40,10 @@ impl Use<'_> {
         };
         let held = self.references.iter().map(|r| held(r)).max();
         let added = added.into_iter().map(str::to_owned).collect();
-        let changes = Changes { added, ..Changes::default() };
-        self.differing(held, Reason::Appeared, changes).since(now)
+        match self.without_overridden(Changes { added, ..Changes::default() }) {
+            Some(changes) => self.differing(held, Reason::Appeared, changes).since(now),
+            None => self.recorded(Verdict::Current, Reason::Overridden).since(now),
+        }
     }
 
     /// Rung 4 for a whole source.
@@ -76,14 +78,27 @@ impl Use<'_> {
         if !self.references.iter().any(|r| self.has_started(r)) {
             return self.recorded(Verdict::Current, Reason::StartedSince);
         }
-        match self.lost(read) {
-            None => self.inferred(Verdict::Drifted, Reason::Changed),
-            Some(None) => self.recorded(Verdict::Current, Reason::StillAbsent),
-            Some(Some(changes)) if self.all_started_again() => {
-                self.unknown(Reason::NoWriteTime).with(changes)
-            }
-            Some(Some(changes)) => self.recorded(Verdict::Drifted, Reason::Changed).with(changes),
+        let changes = match self.lost(read) {
+            None => return self.inferred(Verdict::Drifted, Reason::Changed),
+            Some(None) => return self.still_absent(),
+            Some(Some(changes)) => changes,
+        };
+        let Some(changes) = self.without_overridden(changes) else {
+            return self.recorded(Verdict::Current, Reason::Overridden);
+        };
+        if self.references.iter().any(|r| self.holds_what_was_recorded(r, &changes)) {
+            self.recorded(Verdict::Drifted, Reason::Changed).with(changes)
+        } else {
+            self.unknown(Reason::NoWriteTime).with(changes)
         }
+    }
+
+    /// Whether a container uses a key that differs, in the run that the record was written for.
+    fn holds_what_was_recorded(&self, reference: &Reference, changes: &Changes) -> bool {
+        let (Ok(record), Some(run)) = (&self.pod.record, self.run(reference)) else { return false };
+        let mut keys = changes.keys().peekable();
+        let concerned = keys.peek().is_none() || keys.any(|key| reference.keys.contains(key));
+        concerned && is_described_by(record, run)
     }
 
     /// What the pod used of a source that is gone: `Some(None)` where that was nothing, `None` where

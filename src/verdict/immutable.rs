@@ -3,7 +3,9 @@
 
 use jiff::Timestamp;
 
+use super::Doubt;
 use crate::record::SourceRecord;
+use crate::reference::Mode;
 
 /// Something that refers to a source by name, and may know an older object of that name.
 #[derive(Debug, Clone, Copy)]
@@ -26,25 +28,34 @@ pub struct Object<'a> {
     pub uid: &'a str,
     /// `metadata.creationTimestamp`.
     pub created_at: Timestamp,
-    /// Whether it is immutable.
+    /// Whether it may be immutable: somebody has set the field.
     pub immutable: bool,
 }
 
-/// Whether a trace shows that an older object than `now` was there, one of both immutable. Which
-/// node saw it is not asked, so that a pod on a fresh node may be in doubt too.
+/// What a trace shows of an older object than `now`, one of both immutable. Which node saw it is not
+/// asked, so that a pod on a fresh node may be in doubt too.
 ///
 /// Not seen is an older object of which no trace is left: every pod that used it is gone, and the
 /// revisions of its workload are as well (`revisionHistoryLimit`), or it was another workload's; and
 /// an immutable one that a mutable one replaced, once the last pod recorded with it is gone.
-pub fn shows_older(trace: Trace<'_>, now: Object<'_>) -> bool {
+pub fn doubt(trace: Trace<'_>, now: Object<'_>) -> Option<Doubt> {
+    let if_immutable = |older: bool| (now.immutable && older).then_some(Doubt::OlderIfImmutable);
     match trace {
-        Trace::Recorded { source: SourceRecord::Read(read), .. } => {
-            read.uid != now.uid && (read.immutable || now.immutable)
+        // A process that reads through the API leaves the kubelet nothing to serve.
+        Trace::Recorded { source: SourceRecord::Read(read), .. }
+            if !read.uses.is_empty() && read.uses.keys().all(|mode| *mode == Mode::Api) =>
+        {
+            None
         }
+        Trace::Recorded { source: SourceRecord::Read(read), .. } if read.uid == now.uid => None,
+        Trace::Recorded { source: SourceRecord::Read(read), .. } if read.immutable => {
+            Some(Doubt::OlderServed)
+        }
+        Trace::Recorded { source: SourceRecord::Read(_), .. } => if_immutable(true),
         // There was none when the pod was made.
-        Trace::Recorded { source: SourceRecord::Absent, .. } => false,
+        Trace::Recorded { source: SourceRecord::Absent, .. } => None,
         Trace::Recorded { source: SourceRecord::Unread(_), created_at } | Trace::Made(created_at) => {
-            now.immutable && created_at < now.created_at
+            if_immutable(created_at < now.created_at)
         }
     }
 }
@@ -54,7 +65,11 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::record::{ReadSource, Unread};
+    use crate::content::Content;
+    use crate::digest::Hasher;
+    use crate::record::{ReadSource, Unread, UseRecord};
+    use crate::reference::Keys;
+    use crate::source::SourceId;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(1_790_000_000 + second).unwrap()
@@ -62,33 +77,36 @@ mod tests {
 
     #[test]
     fn what_refers_to_a_name_shows_an_older_object_of_it() {
+        const IF: Option<Doubt> = Some(Doubt::OlderIfImmutable);
+        const SURE: Option<Doubt> = Some(Doubt::OlderServed);
         let now = |immutable| Object { uid: "u2", created_at: at(50), immutable };
         let read = |uid: &str, immutable| {
             let (uid, resource_version) = (uid.to_owned(), "1".to_owned());
             SourceRecord::Read(ReadSource { uid, resource_version, immutable, uses: BTreeMap::new() })
         };
-        let recorded = |source: SourceRecord, now| {
-            shows_older(Trace::Recorded { source: &source, created_at: at(0) }, now)
+        let through_api = || {
+            let SourceRecord::Read(read) = read("u1", true) else { unreachable!() };
+            let content = Content::config_map([], []);
+            let hasher = Hasher::new(&SourceId::config_map("m"), "x", None).unwrap();
+            let used = UseRecord::of(&content, &hasher, Mode::Api, &Keys::all());
+            SourceRecord::Read(ReadSource { uses: [(Mode::Api, used)].into(), ..read })
         };
         for (name, source, immutable, expected) in [
-            ("the object itself", read("u2", true), true, false),
-            ("an immutable one, made again", read("u1", true), true, true),
-            ("an immutable one, made again mutable", read("u1", true), false, true),
-            ("one that was made immutable, then made again", read("u1", false), true, true),
-            ("one that never was immutable", read("u1", false), false, false),
-            ("one that came late", SourceRecord::Absent, true, false),
-            ("one that was not read", SourceRecord::Unread(Unread::Timeout), true, true),
-            (
-                "one that was not read, and is not immutable",
-                SourceRecord::Unread(Unread::Timeout),
-                false,
-                false,
-            ),
+            ("the object itself", read("u2", true), true, None),
+            ("an immutable one, made again", read("u1", true), true, SURE),
+            ("an immutable one, made again mutable", read("u1", true), false, SURE),
+            ("one that was made immutable, then made again", read("u1", false), true, IF),
+            ("one that never was immutable", read("u1", false), false, None),
+            ("one that came late", SourceRecord::Absent, true, None),
+            ("one that was not read", SourceRecord::Unread(Unread::Timeout), true, IF),
+            ("one that was not read, and is mutable", SourceRecord::Unread(Unread::Timeout), false, None),
+            ("one that is read through the API alone", through_api(), true, None),
         ] {
-            assert_eq!(recorded(source, now(immutable)), expected, "{name}");
+            let trace = Trace::Recorded { source: &source, created_at: at(0) };
+            assert_eq!(doubt(trace, now(immutable)), expected, "{name}");
         }
-        assert!(shows_older(Trace::Made(at(49)), now(true)));
-        assert!(!shows_older(Trace::Made(at(50)), now(true)), "applied together");
-        assert!(!shows_older(Trace::Made(at(0)), now(false)));
+        assert_eq!(doubt(Trace::Made(at(49)), now(true)), IF);
+        assert_eq!(doubt(Trace::Made(at(50)), now(true)), None, "applied together");
+        assert_eq!(doubt(Trace::Made(at(0)), now(false)), None);
     }
 }

@@ -60,7 +60,7 @@ impl<'a> Use<'a> {
             (_, None) => self.unknown(Reason::NotReadable("it was not looked at".to_owned())),
             (_, Some(SourceState::NotReadable(why))) => self.unknown(Reason::NotReadable(why.clone())),
             (recorded, Some(SourceState::Absent)) => self.absent(recorded),
-            (_, Some(SourceState::Present(now))) if self.doubt() == Some(Doubt::OlderServed) => {
+            (_, Some(SourceState::Present(now))) if self.may_be_served_older(now) => {
                 self.unknown(Reason::ImmutableReplaced).since(now)
             }
             (Some(SourceRecord::Read(read)), Some(SourceState::Present(now))) => self.read(read, now),
@@ -75,7 +75,18 @@ impl<'a> Use<'a> {
     }
 
     fn doubt(&self) -> Option<Doubt> {
-        self.pod.doubts.get(self.source).copied()
+        // What is read through the API does not come from the kubelet.
+        self.pod.doubts.get(self.source).copied().filter(|_| self.mode != Mode::Api)
+    }
+
+    /// Whether the kubelet may go on serving an older object of the name.
+    fn may_be_served_older(&self, now: &Source) -> bool {
+        match self.doubt() {
+            Some(Doubt::OlderServed) => true,
+            // Metadata shows that somebody has set `immutable`, and not to what.
+            Some(Doubt::OlderIfImmutable) => now.content.is_none() || now.immutable,
+            Some(Doubt::Unseen) | None => false,
+        }
     }
 
     /// What holds for every rung: files that the process reads again are no drift, and what an
@@ -106,7 +117,7 @@ impl<'a> Use<'a> {
         if read.uid == now.uid && read.resource_version == now.resource_version {
             return self.recorded(Verdict::Current, Reason::Unmoved);
         }
-        if read.immutable && read.uid != now.uid {
+        if read.immutable && read.uid != now.uid && self.mode != Mode::Api {
             return self.unknown(Reason::ImmutableReplaced).since(now);
         }
         let used = read.uses.get(&self.mode).filter(|used| self.covers(&used.keys));
@@ -139,6 +150,9 @@ impl<'a> Use<'a> {
         let Ok(record) = &self.pod.record else { return self.infer(now) };
         if self.may_have_read_another(record, now) {
             self.unknown(Reason::ChangedAndBack).since(now)
+        } else if self.started_again() && !self.every_key_is_covered(now) {
+            // A key that came and went leaves no trace.
+            self.inferred(Verdict::Current, Reason::Touched).since(now)
         } else {
             self.recorded(Verdict::Current, Reason::Touched).since(now)
         }
@@ -175,6 +189,7 @@ impl<'a> Use<'a> {
             None | Some(Held::Present) => self.inferred(Verdict::Current, Reason::StartedSince),
             Some(Held::Unclear { dated: true }) => self.unknown(Reason::TooClose),
             Some(Held::Unclear { dated: false }) => self.unknown(Reason::NoWriteTime),
+            Some(Held::ProbablyOlder) => self.inferred(Verdict::Drifted, reason),
             Some(Held::Older) => self.recorded(Verdict::Drifted, reason),
         };
         finding.with(changes)

@@ -18,8 +18,8 @@ use crate::record::{By, Owner, ReadSource, SourceRecord};
 use crate::reference::Keys;
 use crate::reference::Mode::{Api, Directory, SubPath};
 
-use Doubt::{OlderServed, Unseen};
-use objects::{A, B, Data, WITHOUT_K, at};
+use Doubt::{OlderIfImmutable, OlderServed, Unseen};
+use objects::{A, B, BOTH, Data, WITHOUT_K, at};
 use scene::{Scene, unread, unrecorded, was, was_absent, was_immutable};
 
 /// Every history comes to this verdict, for this reason.

@@ -26,6 +26,8 @@ pub(super) enum Held {
         /// Not known counts as less.
         dated: bool,
     },
+    /// Probably something older: the source was written since the start, nobody knows in which key.
+    ProbablyOlder,
     /// Something older.
     Older,
 }
@@ -43,15 +45,23 @@ impl Use<'_> {
         if known && self.started_since(reference, now) {
             return Held::Present;
         }
-        // The manager who removes its own key moves the time of its entry.
-        let written_since = dated && written.is_some_and(|written| written > started);
         // Of what is removed without a trace, a write in the second of the record tells nothing.
         let between = written.filter(|written| known || *written > recorded_at);
-        if written_since || self.holds_the_record(run, between) {
-            Held::Older
-        } else {
-            Held::Unclear { dated: known }
+        if self.holds_the_record(run, between) {
+            return Held::Older;
         }
+        // The manager who removes its own key moves the time of its entry.
+        match dated && written.is_some_and(|written| written > started) {
+            true if self.uses_all_that_was_written(now) => Held::Older,
+            true => Held::ProbablyOlder,
+            false => Held::Unclear { dated: known },
+        }
+    }
+
+    /// Whether the last write was one of keys in use, whichever of the owned ones it was.
+    fn uses_all_that_was_written(&self, now: &Source) -> bool {
+        let used = |key: &String| self.references.iter().any(|reference| reference.keys.contains(key));
+        now.last_write.as_ref().is_some_and(|write| write.keys.iter().all(used))
     }
 
     /// Whether the present run read what was recorded: it is the pod's first, soon after the record,
@@ -86,16 +96,9 @@ impl Use<'_> {
         runs.into_iter().any(|run| run.started_at.is_some() && !is_described_by(record, run))
     }
 
-    /// Whether no container that runs is in the run that the record was written for.
-    pub(super) fn all_started_again(&self) -> bool {
-        let Ok(record) = &self.pod.record else { return true };
-        let runs = self.references.iter().filter_map(|reference| self.run(reference));
-        runs.filter(|run| run.started_at.is_some()).all(|run| !is_described_by(record, run))
-    }
-
     /// Whether the time of the last write is that of every key in use: for that they have to be
     /// known, to exist, and to be owned.
-    fn every_key_is_covered(&self, now: &Source) -> bool {
+    pub(super) fn every_key_is_covered(&self, now: &Source) -> bool {
         self.references.iter().all(|r| match &r.keys {
             Keys::All { .. } => false,
             Keys::Some(keys) => covered(now, self.mode, &keys.iter().map(String::as_str).collect()),
@@ -113,7 +116,7 @@ impl Use<'_> {
 
 /// Whether a run is the one that the record was written for: the first, which follows it soon, or
 /// one that was under way.
-fn is_described_by(record: &Record, run: Run) -> bool {
+pub(super) fn is_described_by(record: &Record, run: Run) -> bool {
     run.started_at.is_some_and(|started| {
         started < record.at || (run.restarts == 0 && started <= later(record.at, FIRST_START))
     })

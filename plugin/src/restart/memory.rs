@@ -27,7 +27,8 @@ impl Memory {
     pub(crate) fn of(report: &WorkloadReport, at: Timestamp) -> Self {
         let version = |cause: &Cause| cause.resource_version.clone().unwrap_or_default();
         let sources = report.causes.iter().map(|cause| (cause.source.to_string(), version(cause)));
-        Self { at, sources: sources.collect() }
+        // Whole seconds, as those that pods are dated by.
+        Self { at: Timestamp::from_second(at.as_second()).unwrap_or(at), sources: sources.collect() }
     }
 
     /// As the annotation holds it; one that is not understood remembers nothing.

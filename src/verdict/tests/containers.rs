@@ -145,3 +145,12 @@ fn a_change_by_a_writer_who_left_no_trace_is_not_current_whatever_started_since(
     let first_run = was(A).now(B, 50).keys(&["k"]).owned(&["l"]).finding().verdict;
     assert_eq!(first_run, Verdict::Drifted);
 }
+
+/// The key of an optional source that is gone was used by one container alone, which started since.
+#[test]
+fn a_source_that_is_gone_concerns_the_containers_that_used_what_it_held() {
+    let users = |run| vec![user("c", &["z"], (Some(2), 0)), user("d", &["k"], run)];
+    let found = |run| was(A).gone().optional().users(users(run)).finding();
+    assert_eq!(found((Some(100), 1)).verdict, Verdict::Unknown);
+    assert_eq!(found((Some(2), 0)).verdict, Verdict::Drifted);
+}

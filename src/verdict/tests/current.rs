@@ -12,6 +12,7 @@ fn current_recorded_unmoved() {
             ("unmoved", was(A)),
             ("unmoved, whatever restarted", was(A).run(900, 3)),
             ("a Secret that did not move needs no hash key", was(A).secret(None)),
+            ("in doubt, read through the API", was(A).mode(Api).doubt(OlderServed)),
         ],
     );
 }
@@ -26,18 +27,21 @@ fn current_recorded_touched() {
             ("touched", was(A).now(A, 50)),
             ("touched by a label of another manager", was(A).now(A, -100)),
             ("recreated alike", was(A).recreated(A, 50)),
-            ("changed and back, restarted well after", was(A).now(A, 50).run(99, 1)),
             (
                 "touched by another manager after a restart, where the one key in use cannot have gone",
                 was(A).now(A, -100).keys(&["k"]).run(40, 1),
             ),
             ("changed in a key that is not used", was(A).now(B, 50).keys(&["l"])),
             ("a Secret touched", was(A).now(A, 50).secret(Some(1))),
-            ("restarted just outside of it", was(A).now(A, 50).run(61, 1)),
             ("started before the record, as one that is adopted", was(A).now(A, 50).run(-5, 1)),
             ("the same content, and the container waits", was(A).now(A, 50).waits()),
             ("a first start within a minute of the record", was(A).now(A, 70).run(60, 0)),
             ("immutable, and only relabelled", was_immutable(A).now(A, -50)),
+            (
+                "changed and back, restarted well after, where the one key in use cannot have gone",
+                was(A).now(A, 50).keys(&["k"]).run(99, 1),
+            ),
+            ("immutable as metadata has it, and it is not", was(A).now(A, 50).doubt(OlderIfImmutable)),
         ],
     );
 }
@@ -90,6 +94,20 @@ fn current_recorded_started_since() {
         Certainty::Recorded,
         Reason::StartedSince,
         [("an optional source deleted while the container waits", was(A).gone().optional().waits())],
+    );
+}
+
+#[test]
+fn current_inferred_touched() {
+    check(
+        Verdict::Current,
+        Certainty::Inferred,
+        Reason::Touched,
+        [
+            ("changed and back, restarted well after", was(A).now(A, 50).run(99, 1)),
+            ("restarted just outside of it", was(A).now(A, 50).run(61, 1)),
+            ("adopted, touched", was(A).adopted().now(A, 50).run(-5, 1)),
+        ],
     );
 }
 
@@ -159,6 +177,10 @@ fn current_inferred_still_absent() {
                 "an optional source still absent, and restarted: it may have come and gone",
                 was_absent().gone().optional().run(40, 1),
             ),
+            (
+                "an optional source deleted, and restarted after its key came",
+                was(WITHOUT_K).gone().keys(&["k"]).optional().run(100, 1),
+            ),
         ],
     );
 }
@@ -173,16 +195,6 @@ fn current_inferred_unmoved() {
             ("adopted, unmoved", was(A).adopted().run(-5, 1)),
             ("immutable, and nobody knows whether it was made again", was(A).doubt(Unseen)),
         ],
-    );
-}
-
-#[test]
-fn current_inferred_touched() {
-    check(
-        Verdict::Current,
-        Certainty::Inferred,
-        Reason::Touched,
-        [("adopted, touched", was(A).adopted().now(A, 50).run(-5, 1))],
     );
 }
 

@@ -30,6 +30,7 @@ fn drifted_recorded_changed() {
                 "immutable, changed, and nobody knows whether it was made again",
                 was(A).now(B, 50).doubt(Unseen),
             ),
+            ("immutable and replaced, read through the API", was_immutable(A).recreated(B, 50).mode(Api)),
         ],
     );
 }
@@ -112,9 +113,19 @@ fn drifted_inferred_changed() {
         Verdict::Drifted,
         Certainty::Inferred,
         Reason::Changed,
-        [(
-            "an optional Secret deleted, recorded without marks, under another hash key",
-            was(A).unmarked().gone().optional().secret(Some(2)),
-        )],
+        [
+            (
+                "an optional Secret deleted, recorded without marks, under another hash key",
+                was(A).unmarked().gone().optional().secret(Some(2)),
+            ),
+            (
+                "restarted after a change, and another key written since",
+                was(A).now(BOTH, 200).keys(&["k"]).run(100, 1),
+            ),
+            (
+                "started late after a change, and another key written since",
+                was(A).now(BOTH, 200).keys(&["k"]).run(90, 0),
+            ),
+        ],
     );
 }

@@ -10,6 +10,7 @@ pub(super) type Data = &'static [(&'static str, &'static str)];
 
 pub(super) const A: Data = &[("k", "a"), ("l", "1")];
 pub(super) const B: Data = &[("k", "b"), ("l", "1")];
+pub(super) const BOTH: Data = &[("k", "b"), ("l", "2")];
 pub(super) const WITHOUT_K: Data = &[("l", "1")];
 
 /// Seconds after the pod's creation, at which it was recorded.

@@ -44,6 +44,7 @@ pub(super) struct Scene {
     marked: bool,
     recorded_keys: Option<Keys>,
     owned: Option<&'static [&'static str]>,
+    immutable: bool,
     secret: bool,
     reader_key: Option<u8>,
     doubt: Option<Doubt>,
@@ -84,6 +85,7 @@ fn scene(recorded: Recorded) -> Scene {
         marked: true,
         recorded_keys: None,
         owned: None,
+        immutable: false,
         secret: false,
         reader_key: Some(1),
         doubt: None,
@@ -94,6 +96,11 @@ impl Scene {
     /// What it holds now, last written at that second.
     pub(super) fn now(self, data: Data, written: i64) -> Self {
         Self { now: Now::Present { data, uid: "u1", created: -100, written: Some(written) }, ..self }
+    }
+
+    /// The same, and it is immutable.
+    pub(super) fn now_immutable(self, data: Data, written: i64) -> Self {
+        Self { immutable: true, ..self.now(data, written) }
     }
 
     /// What it holds now, written nobody knows when.
@@ -249,6 +256,7 @@ impl Scene {
         let owned = self.owned.map(<[&str]>::to_vec);
         let owned = owned.unwrap_or_else(|| data.iter().map(|(key, _)| *key).collect());
         let source = source("2", written, self.content(data), &owned);
-        SourceState::Present(Source { uid: uid.to_owned(), created_at: at(created), ..source })
+        let (uid, created_at, immutable) = (uid.to_owned(), at(created), self.immutable);
+        SourceState::Present(Source { uid, created_at, immutable, ..source })
     }
 }

@@ -93,6 +93,7 @@ fn unknown_inferred_immutable_replaced() {
             ("immutable and replaced", was_immutable(A).recreated(A, 50)),
             ("immutable, and in doubt for another pod's sake", was(A).doubt(OlderServed)),
             ("immutable, in doubt, and started since", unrecorded().now(B, 50).run(99, 1).doubt(OlderServed)),
+            ("immutable as metadata has it, and it is", was(A).now_immutable(A, 50).doubt(OlderIfImmutable)),
         ],
     );
 }
