@@ -46,7 +46,7 @@ pub(crate) enum Level {
 
 /// Only this project's own lines are logged, at any level: the Kubernetes client prints the bodies
 /// of answers that it cannot read, values of Secrets included.
-const TARGETS: [&str; 2] = ["reload_webhook", "reload_certs"];
+const TARGETS: [&str; 3] = ["kubectl_reload_webhook", "reload_webhook", "reload_certs"];
 
 /// Installs the log for the whole process. A panic is logged by its place alone: its text could
 /// quote a value.
