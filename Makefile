@@ -28,6 +28,14 @@ control-plane: ## A Kubernetes control plane in the cache: 10 minutes once, then
 build: prerequisites ## The plugin and the webhook, into target/debug
 	@$(CARGO) build --workspace
 
+.PHONY: image
+image: prerequisites ## The webhook's image as an OCI archive: a static binary, on Linux
+	@deploy/image.sh
+
+.PHONY: manifests
+manifests: ## deploy/install.yaml, from the chart
+	@deploy/manifests.sh
+
 .PHONY: test
 test: prerequisites control-plane build ## All tests, those on a real control plane included
 	@tests/run.sh --workspace
@@ -73,5 +81,5 @@ demo-down: build ## Remove what the demo has left running
 	@$(BIN)/demo down
 
 .PHONY: clean-cache
-clean-cache: ## Remove the cached control plane and node (Go keeps its own: go clean -cache -modcache)
-	rm -rf "$(CACHE)/control-plane" "$(CACHE)/real-node"
+clean-cache: ## Remove the cached control plane, node and Helm (Go keeps its own: go clean -cache -modcache)
+	rm -rf "$(CACHE)/control-plane" "$(CACHE)/helm" "$(CACHE)/real-node"

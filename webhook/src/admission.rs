@@ -10,7 +10,7 @@ use reload_core::annotation::RECORD;
 use reload_core::digest::Hasher;
 use reload_core::hash_key::HashKey;
 use reload_core::options::Options;
-use reload_core::record::{By, Owner, ReadSource, Record, SourceRecord, UseRecord};
+use reload_core::record::{By, Owner, ReadSource, Record, SourceRecord, Unread, UseRecord};
 use reload_core::reference::{Keys, Mode, Selection, references, selection};
 use reload_core::source::{Source, SourceId, SourceKind};
 use tokio::time::Instant;
@@ -33,6 +33,8 @@ pub(crate) struct Recorder {
     pub(crate) hash_key: Known,
     pub(crate) deadline: Duration,
     pub(crate) ignore: Vec<SourceId>,
+    /// Whether it may read Secrets at all.
+    pub(crate) secrets: bool,
     pub(crate) secret_key_names: bool,
 }
 
@@ -137,6 +139,9 @@ impl Recorder {
         key: Option<&HashKey>,
         deadline: Instant,
     ) -> (SourceId, SourceRecord) {
+        if id.kind == SourceKind::Secret && !self.secrets {
+            return (id, SourceRecord::Unread(Unread::Forbidden));
+        }
         let record = match self.sources.read(namespace, &id, deadline).await {
             Err(why) => SourceRecord::Unread(why),
             Ok(None) => SourceRecord::Absent,

@@ -74,6 +74,16 @@ pub(crate) struct Args {
     )]
     pub(crate) ignore: Vec<SourceId>,
 
+    /// Whether Secrets are read; without the right to, say no, and records say that they are unread.
+    #[arg(
+        long,
+        env = "KUBECTL_RELOAD_SECRETS",
+        default_value_t = true,
+        action = clap::ArgAction::Set,
+        help_heading = "Records"
+    )]
+    pub(crate) secrets: bool,
+
     /// Whether records show the names of a Secret's keys; without them a drift names no key.
     #[arg(
         long,
@@ -156,7 +166,7 @@ mod tests {
         let args = Args::parse_from(["kubectl-reload-webhook"]);
         assert_eq!(args.deadline, Duration::from_millis(1500));
         assert!(args.ignore.contains(&SourceId::config_map("kube-root-ca.crt")));
-        assert!(args.secret_key_names);
+        assert!(args.secrets && args.secret_key_names);
     }
 
     #[test]

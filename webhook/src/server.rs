@@ -71,6 +71,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
             hash_key,
             deadline: args.deadline,
             ignore: args.ignore,
+            secrets: args.secrets,
             secret_key_names: args.secret_key_names,
         },
         metrics: Metrics::new(),
@@ -107,11 +108,16 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         .serve(router(app).into_make_service());
     let listening = async {
         // The hash key comes first: a pod admitted before it has no content of its Secrets recorded.
-        search.once().await;
+        if args.secrets {
+            search.once().await;
+        }
         handle.listening().await;
         readiness.open();
         tracing::info!(address = %args.listen, "ready");
-        search.keep_watch().await;
+        match args.secrets {
+            true => search.keep_watch().await,
+            false => std::future::pending().await,
+        }
     };
     tokio::select! {
         result = server => result.context("the server ended"),
