@@ -38,8 +38,7 @@ impl Helm {
     }
 
     async fn with(home: PathBuf, kubeconfig: PathBuf) -> Result<Self> {
-        let folder =
-            tokio::task::spawn_blocking(|| built("control-plane/build.sh", &["helm"])).await??;
+        let folder = tokio::task::spawn_blocking(|| built("control-plane/build.sh", &["helm"])).await??;
         Ok(Self { binary: folder.join("helm"), home, kubeconfig })
     }
 

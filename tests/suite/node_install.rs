@@ -14,7 +14,9 @@ use reload_tests::binaries::image;
 use reload_tests::helm::RELEASE;
 use reload_tests::manifest::{config_map, secret};
 use reload_tests::webhook::RECORD;
-use reload_tests::{Cluster, Helm, Namespace, Node, NodeOptions, Source, Workload, eventually, with_namespace};
+use reload_tests::{
+    Cluster, Helm, Namespace, Node, NodeOptions, Source, Workload, eventually, with_namespace,
+};
 use serde_json::json;
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
@@ -156,7 +158,9 @@ async fn install(node: &Node) -> Result<()> {
     let installed = Helm::new(cluster).await?.release(&command, RELEASE, &VALUES).await;
     if installed.is_err() {
         let kubectl = cluster.kubectl().namespace(RELEASE);
-        for what in [&["describe", "pods"] as &[&str], &["logs", "-l", "app.kubernetes.io/name=kubectl-reload"]] {
+        for what in
+            [&["describe", "pods"] as &[&str], &["logs", "-l", "app.kubernetes.io/name=kubectl-reload"]]
+        {
             eprintln!("{}", kubectl.output(what).await?);
         }
     }
@@ -182,7 +186,8 @@ async fn reviews(cluster: &Cluster) -> Result<BTreeMap<String, u64>> {
         let name = pod.name_any();
         let path = format!("/api/v1/namespaces/{RELEASE}/pods/https:{name}:8443/proxy/metrics");
         let metrics = client.request_text(http::Request::get(path).body(Vec::new())?).await?;
-        let counters = metrics.lines().filter(|line| line.starts_with("kubectl_reload_webhook_reviews_total{"));
+        let counters =
+            metrics.lines().filter(|line| line.starts_with("kubectl_reload_webhook_reviews_total{"));
         let count = counters.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum();
         reviews.insert(name, count);
     }

@@ -49,7 +49,8 @@ async fn without_secrets_it_has_no_right_on_them_and_records_the_rest() -> Resul
 async fn for_listed_namespaces_it_has_rights_in_these_alone() -> Result<()> {
     with_namespace(cluster().await?, "one", async |one| {
         with_namespace(cluster().await?, "two", async |two| {
-            let installation = Installation::start("listed", &[&one, &two], &["namespaces={one,two}"]).await?;
+            let installation =
+                Installation::start("listed", &[&one, &two], &["namespaces={one,two}"]).await?;
             for ns in [&one, &two] {
                 assert_eq!(installation.records(ns).await?, ["settings env", "login env"]);
             }
