@@ -27,6 +27,7 @@ case $target in
 esac
 command -v strip >/dev/null || fail "strip is missing: apt-get install binutils"
 
+echo "image: building a static binary (the first time all of its dependencies, which takes minutes)" >&2
 # A target of its own keeps these flags away from build scripts, and from the other builds.
 RUSTFLAGS="-C target-feature=+crt-static" \
   cargo build --quiet --locked --package "$binary" --target "$target" --profile "$profile" >&2

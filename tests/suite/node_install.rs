@@ -8,8 +8,8 @@ use anyhow::{Context, Result, ensure};
 use futures::future::try_join_all;
 use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
 use k8s_openapi::api::core::v1::Pod;
+use kube::ResourceExt;
 use kube::api::{Api, DeleteParams, ListParams, PostParams};
-use kube::{Client, ResourceExt};
 use reload_tests::binaries::image;
 use reload_tests::helm::RELEASE;
 use reload_tests::manifest::{config_map, secret};
@@ -47,6 +47,24 @@ async fn pods_are_recorded_and_both_replicas_serve() -> Result<()> {
             Ok(())
         })
         .await
+    })
+    .await
+}
+
+#[tokio::test]
+#[cfg_attr(not(real_node), ignore = "a real node needs root on Linux, with CAP_SYS_ADMIN, and apt")]
+async fn pods_of_its_own_namespace_and_of_kube_system_never_reach_it() -> Result<()> {
+    let (node, _one) = installed().await?;
+    let cluster = node.cluster();
+    with_namespace(cluster, "reached", async |ns| {
+        recording(&ns).await?;
+        let before = reviews(cluster).await?;
+        for namespace in [RELEASE, "kube-system"] {
+            let pods = Api::namespaced(cluster.client().await?, namespace);
+            assert_eq!(try_pods_of(&pods, 3).await?, 0, "a record in {namespace}");
+        }
+        assert_eq!(reviews(cluster).await?, before);
+        Ok(())
     })
     .await
 }
@@ -242,15 +260,22 @@ async fn recording(ns: &Namespace<'_>) -> Result<()> {
 
 /// Asks for so many pods at once, by dry run. All have to be admitted; gives how many got a record.
 async fn try_pods(ns: &Namespace<'_>, count: usize) -> Result<usize> {
-    let client: Client = ns.client();
-    let pods = Api::<Pod>::namespaced(client, ns.name());
+    try_pods_of(&ns.api(), count).await
+}
+
+async fn try_pods_of(pods: &Api<Pod>, count: usize) -> Result<usize> {
+    // Restricted, as the webhook's own namespace wants them.
     let pod: Pod = serde_json::from_value(json!({
         "metadata": {"generateName": "probe-"},
-        "spec": {"containers": [{
-            "name": "probe",
-            "image": "none",
-            "envFrom": [{"configMapRef": {"name": "settings", "optional": true}}],
-        }]},
+        "spec": {
+            "securityContext": {"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}},
+            "containers": [{
+                "name": "probe",
+                "image": "none",
+                "envFrom": [{"configMapRef": {"name": "settings", "optional": true}}],
+                "securityContext": {"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}},
+            }],
+        },
     }))?;
     let dry_run = PostParams { dry_run: true, field_manager: None };
     let made = try_join_all((0..count).map(|_| pods.create(&dry_run, &pod))).await?;
