@@ -24,12 +24,24 @@ prerequisites:
 control-plane: ## A Kubernetes control plane in the cache: 10 minutes once, then nothing
 	@tests/control-plane/build.sh >/dev/null
 
+.PHONY: helm
+helm: ## Helm in the cache: 2 minutes once, then nothing
+	@tests/control-plane/build.sh helm >/dev/null
+
 .PHONY: build
 build: prerequisites ## The plugin and the webhook, into target/debug
 	@$(CARGO) build --workspace
 
+.PHONY: image
+image: prerequisites ## The webhook's image as an OCI archive: a static binary, on Linux
+	@deploy/image.sh
+
+.PHONY: manifests
+manifests: helm ## deploy/install.yaml, from the chart
+	@deploy/manifests.sh
+
 .PHONY: test
-test: prerequisites control-plane build ## All tests, those on a real control plane included
+test: prerequisites control-plane helm build ## All tests, those on a real control plane included
 	@tests/run.sh --workspace
 
 .PHONY: test-unit
@@ -37,7 +49,7 @@ test-unit: prerequisites ## The tests that need no cluster
 	@tests/run.sh --workspace --lib --bins
 
 .PHONY: test-node
-test-node: prerequisites control-plane build ## The tests on a real node: as root on Linux, else skipped
+test-node: prerequisites control-plane helm build ## The tests on a real node: as root on Linux, else skipped
 	@tests/run.sh -p reload-tests --test 'node*'
 
 .PHONY: lint
@@ -79,5 +91,5 @@ demo-down: build ## Remove what the demo has left running
 	@$(BIN)/demo down
 
 .PHONY: clean-cache
-clean-cache: ## Remove the cached control plane and node (Go keeps its own: go clean -cache -modcache)
-	rm -rf "$(CACHE)/control-plane" "$(CACHE)/real-node"
+clean-cache: ## Remove the cached control plane, node and Helm (Go keeps its own: go clean -cache -modcache)
+	rm -rf "$(CACHE)/control-plane" "$(CACHE)/helm" "$(CACHE)/real-node"

@@ -4,6 +4,7 @@
 #
 #   build.sh         the control plane
 #   build.sh node    the control plane, and what a real node runs: kubelet, kube-proxy
+#   build.sh helm    Helm alone, from the module in its folder, into a cache of its own
 #
 #   KUBEBUILDER_ASSETS     a folder with binaries to use; only what it lacks is built
 #   KUBECTL_RELOAD_CACHE   where the cache lies (default: ${XDG_CACHE_HOME:-~/.cache}/kubectl-reload)
@@ -12,29 +13,43 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
+part=${1:-}
+module=k8s.io/kubernetes
+place=control-plane
 tools=(kube-apiserver kube-controller-manager kube-scheduler kubectl etcd kwok kwokctl)
 # What must not be newer than the API server.
 bound=(kube-controller-manager kube-scheduler)
-if [[ ${1:-} = node ]]; then
-  tools+=(kubelet kube-proxy)
-  bound+=(kubelet kube-proxy)
-fi
+case $part in
+  node)
+    tools+=(kubelet kube-proxy)
+    bound+=(kubelet kube-proxy)
+    ;;
+  helm)
+    # Its modules want other versions of what both use.
+    cd helm
+    module=helm.sh/helm/v4
+    place=helm
+    tools=(helm)
+    bound=()
+    ;;
+esac
 package_of() {
   case $1 in
+    helm) echo "$module/cmd/helm" ;;
     etcd) echo go.etcd.io/etcd/server/v3 ;;
     kwok | kwokctl) echo "sigs.k8s.io/kwok/cmd/$1" ;;
     *) echo "k8s.io/kubernetes/cmd/$1" ;;
   esac
 }
 
-say() { echo "control-plane: $*" >&2; }
+say() { echo "$place: $*" >&2; }
 fail() { say "$*"; exit 1; }
 ready() { [[ -f $1 && -x $1 ]]; }
 minor() { sed -E 's/^[^0-9]*([0-9]+\.[0-9]+).*/\1/'; }
 
-version=$(awk '$1 == "require" && $2 == "k8s.io/kubernetes" {print $3}' go.mod)
+version=$(awk -v module="$module" '$1 == "require" && $2 == module {print $3}' go.mod)
 key=$(cat go.mod go.sum | cksum | tr ' ' '-')
-cache=${KUBECTL_RELOAD_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/kubectl-reload}/control-plane/$version-$key
+cache=${KUBECTL_RELOAD_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/kubectl-reload}/$place/$version-$key
 bin=$cache/bin
 
 # What KUBEBUILDER_ASSETS holds is used as it is. The parts of a cluster must not be newer than its
@@ -43,7 +58,7 @@ assets=
 if [[ -n ${KUBEBUILDER_ASSETS:-} ]]; then
   [[ -d $KUBEBUILDER_ASSETS ]] || fail "KUBEBUILDER_ASSETS=$KUBEBUILDER_ASSETS is not a folder: name one that holds kube-apiserver, or unset it"
   assets=$(cd "$KUBEBUILDER_ASSETS" && pwd)
-  if ready "$assets/kube-apiserver"; then
+  if ((${#bound[@]})) && ready "$assets/kube-apiserver"; then
     theirs=$("$assets/kube-apiserver" --version | minor)
     if [[ $theirs != $(minor <<<"$version") ]]; then
       for tool in "${bound[@]}"; do
@@ -107,16 +122,22 @@ lock() {
 # it: `go get -tool` kube-proxy in a copy of this folder, and take the lines that go.sum then has more.
 sums() {
   cp go.mod "$cache/node.mod"
-  cat go.sum node.sum >"$cache/node.sum"
+  cp go.sum "$cache/node.sum"
+  if [[ -f node.sum ]]; then cat node.sum >>"$cache/node.sum"; fi
 }
 
 build() {
   local flags start tool i
   mkdir -p "$bin"
   sums
-  say "building ${missing[*]} of Kubernetes $version once, into $bin (all: about 10 minutes on 2 cores; Go's caches take 7 GB)"
-  flags="-s -w -X k8s.io/component-base/version.gitVersion=$version"
-  flags+=" -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=$(minor <<<"$version" | cut -d. -f2)"
+  if [[ $part = helm ]]; then
+    say "building Helm $version once, into $bin (2 minutes on 2 cores)"
+    flags="-s -w -X $module/internal/version.version=$version"
+  else
+    say "building ${missing[*]} of Kubernetes $version once, into $bin (all: about 10 minutes on 2 cores; Go's caches take 7 GB)"
+    flags="-s -w -X k8s.io/component-base/version.gitVersion=$version"
+    flags+=" -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=$(minor <<<"$version" | cut -d. -f2)"
+  fi
   unset GOOS GOARCH
   export CGO_ENABLED=0 GOFLAGS=-mod=readonly GOWORK=off
   start=$SECONDS
@@ -125,7 +146,7 @@ build() {
     say "building $tool ($((i + 1)) of ${#missing[@]}, $((SECONDS - start)) s so far)"
     # -v names every package as it is compiled: count them, and let everything else through.
     go build -v -trimpath -modfile="$cache/node.mod" -ldflags "$flags" -o "$bin/.$tool.$$" "$(package_of "$tool")" 2>&1 |
-      awk '/^[^ ]+$/ && !/:$/ { if (++n % 100 == 0) print "control-plane:   " n " packages"; next } { print } { fflush() }' >&2 ||
+      awk -v place="$place" '/^[^ ]+$/ && !/:$/ { if (++n % 100 == 0) print place ":   " n " packages"; next } { print } { fflush() }' >&2 ||
       fail "go build of $tool failed; the lines above say why"
     mv "$bin/.$tool.$$" "$bin/$tool"
   done

@@ -15,6 +15,9 @@ for folder in /run /var/lib/containerd /var/lib/kubelet; do
   mkdir -p "$folder"
   mount -t tmpfs -o mode=755 store "$folder"
 done
+# Else the kubelet mounts it anew to that end, while it makes its sockets there: now and then one of
+# them was on the wrong side.
+mount --make-rshared /var/lib/kubelet
 
 # The kubelet sets these for the whole host. Here it finds them as it wants them.
 while read -r setting value; do

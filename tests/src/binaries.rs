@@ -42,7 +42,13 @@ impl Binaries {
     }
 }
 
-/// The folder that a script of these tests names, which builds first what it lacks.
+/// The webhook's image, as an archive, and as the chart names it. Its binary is a static one, which is
+/// built first where it has changed.
+pub async fn image() -> Result<PathBuf> {
+    tokio::task::spawn_blocking(|| built("../deploy/image.sh", &["dev"])).await?
+}
+
+/// The path that a script of these tests names, which builds first what it lacks.
 pub(crate) fn built(script: &str, arguments: &[&str]) -> Result<PathBuf> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join(script);
     let run = Command::new(&script)

@@ -165,6 +165,11 @@ impl Cluster {
         self.kwok.binaries()
     }
 
+    /// All that one of its components (`kube-apiserver`) has logged.
+    pub fn log(&self, component: &str) -> String {
+        self.kwok.log_of(component)
+    }
+
     /// kubectl of the cluster's version, with the plugin on its PATH.
     pub fn kubectl(&self) -> Kubectl<'_> {
         Kubectl::new(self)

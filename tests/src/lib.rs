@@ -6,6 +6,7 @@
 //! - [`Namespace`]: a place for one test, which shows its state when the test fails.
 //! - [`Webhook`]: the admission server, registered for the namespaces of one test.
 //! - [`Kubectl`]: kubectl as a user runs it.
+//! - [`Helm`]: the chart, linted, rendered, installed.
 //! - [`Workload`], [`Source`]: manifests.
 //! - [`eventually`]: the only way to wait.
 //!
@@ -15,6 +16,7 @@
 pub mod binaries;
 pub mod cluster;
 pub mod guard;
+pub mod helm;
 pub mod kubectl;
 pub mod manifest;
 pub mod namespace;
@@ -27,6 +29,7 @@ pub mod wait;
 pub mod webhook;
 
 pub use cluster::{Cluster, ClusterOptions};
+pub use helm::Helm;
 pub use kubectl::{Kubectl, Output};
 pub use manifest::{Source, Workload};
 pub use namespace::{Namespace, with_namespace};

@@ -8,7 +8,7 @@
 //! `#[cfg_attr(not(real_node), ignore = "…")]`.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -25,6 +25,7 @@ use crate::wait::eventually;
 
 mod kubelet;
 mod machine;
+mod processes;
 mod relay;
 mod runtime;
 mod slot;
@@ -72,8 +73,8 @@ pub struct Node {
     options: NodeOptions,
     tokens: Tokens,
     server: SocketAddr,
-    _proxy: Process,
-    _runtime: Process,
+    /// kube-proxy and the container runtime.
+    others: Mutex<Vec<Process>>,
     _relay: Relay,
     cluster: Cluster,
     machine: Machine,
@@ -110,8 +111,7 @@ impl Node {
             options,
             tokens,
             server: server_for_node,
-            _proxy: proxy,
-            _runtime: runtime,
+            others: Mutex::new(vec![proxy, runtime]),
             _relay: relay,
             cluster,
             machine,
@@ -150,6 +150,30 @@ impl Node {
             kubelet::start_kubelet(&self.machine, &self.cluster, &access, &self.options.kubelet).await?;
         *kubelet = Some(started);
         Ok(())
+    }
+
+    /// Kills all that runs on the node at once, pods included. For a node that is not shared.
+    pub async fn crash(&self) -> Result<()> {
+        self.machine.kill_all().await?;
+        self.others.lock().await.clear();
+        *self.kubelet.lock().await = None;
+        Ok(())
+    }
+
+    /// Starts the node again after a [crash](Self::crash), with what lies on its disk, and waits
+    /// until it can run pods. They come back by themselves.
+    pub async fn boot(&self) -> Result<()> {
+        let access = access(&self.cluster, self.server, &self.tokens);
+        let runtime = runtime::start(&self.machine).await?;
+        let proxy = kubelet::start_proxy(&self.machine, &self.cluster, &access).await?;
+        *self.others.lock().await = vec![proxy, runtime];
+        self.start_kubelet().await?;
+        self.ready().await
+    }
+
+    /// Puts the image in this archive among those that pods may use.
+    pub async fn import(&self, archive: &Path) -> Result<()> {
+        runtime::import(&self.machine, archive).await
     }
 
     /// The last lines that the kubelet has written.

@@ -12,6 +12,7 @@ use kube::api::{Api, DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
+use crate::helm::{installed_manifests, of_kind};
 use crate::port::Port;
 use crate::process::{Process, Streams};
 use crate::wait::eventually;
@@ -38,6 +39,8 @@ pub struct WebhookOptions {
     pub registration: String,
     /// Flags beyond those that every webhook needs.
     pub flags: Vec<String>,
+    /// Whose rights it has; the administrator's when `None`.
+    pub kubeconfig: Option<PathBuf>,
     /// Its environment beyond our own.
     pub env: Vec<(String, String)>,
 }
@@ -50,6 +53,7 @@ impl WebhookOptions {
             install_namespace: "kubectl-reload".to_owned(),
             registration: "zz-kubectl-reload".to_owned(),
             flags: Vec::new(),
+            kubeconfig: None,
             env: Vec::new(),
         }
     }
@@ -90,7 +94,7 @@ impl Webhook {
         let webhook = Self {
             port: Port::claim()?,
             binary: cluster.binaries().webhook()?,
-            kubeconfig: cluster.kubeconfig(),
+            kubeconfig: options.kubeconfig.clone().unwrap_or_else(|| cluster.kubeconfig()),
             log: cluster.folder().join(format!("{}.log", options.registration)),
             marker: cluster.marker(),
             client: cluster.client().await?,
@@ -231,7 +235,7 @@ fn applied() -> PatchParams {
 /// As it is installed in a cluster, but for its name, its address and the choice of namespaces. The
 /// `caBundle` is the webhook's own to set.
 fn registration(options: &WebhookOptions, port: u16) -> Result<Value> {
-    let mut manifest: Value = serde_saphyr::from_str(include_str!("../../deploy/registration.yaml"))?;
+    let mut manifest = of_kind(&installed_manifests()?, "MutatingWebhookConfiguration")?;
     manifest["metadata"]["name"] = json!(options.registration);
     let webhook = &mut manifest["webhooks"][0];
     webhook["clientConfig"] = json!({"url": format!("https://127.0.0.1:{port}/mutate")});

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures::StreamExt;
 use reload_core::annotation::RECORD;
 use reload_core::hash_key::HashKey;
-use reload_core::record::{By, ReadSource, Record, SourceRecord};
+use reload_core::record::{By, ReadSource, Record, SourceRecord, Unread};
 use reload_core::reference::{Keys, Mode};
 use reload_core::source::{IGNORED, SourceId, SourceKind};
 use tokio::time::Instant;
@@ -31,6 +31,10 @@ pub(crate) struct RecordArgs {
     /// Sources that are never recorded, as configmap/NAME or secret/NAME.
     #[arg(long, env = "KUBECTL_RELOAD_IGNORE", value_delimiter = ',', default_values = IGNORED)]
     pub(crate) ignore: Vec<SourceId>,
+
+    /// Whether Secrets are read; without the right to, say no, and records say that they are unread.
+    #[arg(long, env = "KUBECTL_RELOAD_SECRETS", default_value_t = true, action = clap::ArgAction::Set)]
+    pub(crate) secrets: bool,
 
     /// Whether records show the names of a Secret's keys; without them a drift names no key.
     #[arg(
@@ -117,6 +121,10 @@ impl Recorder {
         key: Option<&HashKey>,
         until: Instant,
     ) -> (SourceId, Taken) {
+        if id.kind == SourceKind::Secret && !self.args.secrets {
+            // By choice: nothing is amiss.
+            return (id, Taken { record: SourceRecord::Unread(Unread::Forbidden), lacks: None });
+        }
         let taken = match self.sources.read(namespace, &id, until).await {
             Err(missed) => missed.into(),
             Ok(None) => Taken { record: SourceRecord::Absent, lacks: None },

@@ -74,7 +74,7 @@ mod tests {
         let args = parse(&[]).unwrap();
         assert_eq!(args.serving.deadline, Duration::from_millis(1500));
         assert!(args.records.ignore.contains(&SourceId::config_map("kube-root-ca.crt")));
-        assert!(args.records.secret_key_names);
+        assert!(args.records.secrets && args.records.secret_key_names);
     }
 
     #[test]

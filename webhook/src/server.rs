@@ -173,6 +173,7 @@ impl Parts {
         server.http_builder().http1().header_read_timeout(HEADERS);
         server.http_builder().http2().max_concurrent_streams(STREAMS);
         let health = app.health.clone();
+        let secrets = app.recorder.args.secrets;
         let guard = app.recorder.sources.guard();
         let service = router(app).into_make_service();
         tasks.spawn("the server", async move { server.serve(service).await });
@@ -181,9 +182,11 @@ impl Parts {
         handle.listening().await.context("the server does not listen")?;
         health.listens();
         // The hash key comes first: a pod admitted before it has no content of its Secrets recorded.
-        let wait = search.once().await;
+        if secrets {
+            let wait = search.once().await;
+            tasks.spawn("the watch over the hash key", async move { search.keep_watch(wait).await });
+        }
         health.searched_hash_key();
-        tasks.spawn("the watch over the hash key", async move { search.keep_watch(wait).await });
         Ok(())
     }
 }

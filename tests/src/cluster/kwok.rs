@@ -91,7 +91,7 @@ impl Kwok {
 
     /// The ends of all logs of the control plane.
     pub(super) fn logs(&self) -> String {
-        let components = self.folder.join("clusters").join(&self.name).join("logs");
+        let components = self.components();
         let entries = fs::read_dir(components).into_iter().flatten().flatten();
         let mut text = String::new();
         for file in [self.log()].into_iter().chain(entries.map(|entry| entry.path())) {
@@ -101,6 +101,17 @@ impl Kwok {
             text += &format!("--- {}\n{end}\n", file.display());
         }
         text
+    }
+
+    /// What one of them has logged.
+    pub(super) fn log_of(&self, component: &str) -> String {
+        let log = fs::read(self.components().join(format!("{component}.log"))).unwrap_or_default();
+        String::from_utf8_lossy(&log).into_owned()
+    }
+
+    /// Where their logs lie.
+    fn components(&self) -> PathBuf {
+        self.folder.join("clusters").join(&self.name).join("logs")
     }
 
     fn log(&self) -> PathBuf {

@@ -4,18 +4,24 @@ use std::ffi::OsString;
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 
+use super::processes;
 use super::slot::Slot;
 use crate::binaries::built;
 use crate::cluster::temporary_folder;
 use crate::guard::Guardian;
 use crate::process::{Process, Streams};
+use crate::wait::eventually;
 
 /// Puts together what a machine runs, where it is not in the cache, and names the folder.
 const SOFTWARE: &str = "real-node/build.sh";
+
+/// How long its processes may take to die.
+const KILLED: Duration = Duration::from_secs(30);
 
 /// A running machine. All of it ends when this value is dropped or when our process ends, in
 /// whatever way.
@@ -110,6 +116,22 @@ impl Machine {
             bail!("{name} ended with exit code {code}\n{}", self.end_of_log(name));
         }
         Ok(())
+    }
+
+    /// SIGKILL for all that runs in it at once, containers and what starts them included, as when
+    /// the power fails. Its file systems and network stay, for what is started again.
+    pub(super) async fn kill_all(&self) -> Result<()> {
+        eventually("nothing runs in the machine", KILLED, async || {
+            let running = processes::inside(self.namespaces)?;
+            if running.is_empty() {
+                return Ok(());
+            }
+            let running = running.iter().map(u32::to_string);
+            // One may have ended meanwhile.
+            Command::new("kill").arg("-KILL").args(running.clone()).stderr(Stdio::null()).status()?;
+            bail!("{} processes run", running.len())
+        })
+        .await
     }
 
     /// The last lines that a process has written.

@@ -17,10 +17,10 @@ const START: Duration = Duration::from_secs(30);
 /// Where it listens. All machines have a `/run` of their own.
 pub(super) const SOCKET: &str = "/run/containerd/containerd.sock";
 
-/// Starts the container runtime of a machine, with its images.
+/// Starts the container runtime of a machine, with its images, for the first time or again.
 pub(super) async fn start(machine: &Machine) -> Result<Process> {
     let networks = machine.folder().join("cni");
-    std::fs::create_dir(&networks)?;
+    std::fs::create_dir_all(&networks)?;
     machine.file("cni/pods.conflist", network(machine).to_string())?;
     let configuration = machine.file("containerd.toml", configuration(machine, &networks))?;
     let mut command = program(machine, "containerd");
@@ -31,11 +31,16 @@ pub(super) async fn start(machine: &Machine) -> Result<Process> {
     .await
     .with_context(|| machine.end_of_log("containerd"))?;
     for image in std::fs::read_dir(machine.software().join("images"))? {
-        let mut command = program(machine, "ctr");
-        command.args(["--namespace", "k8s.io", "images", "import"]).arg(image?.path());
-        machine.run("ctr", &mut command).await?;
+        import(machine, &image?.path()).await?;
     }
     Ok(process)
+}
+
+/// Puts the image in an archive among those that pods may use.
+pub(super) async fn import(machine: &Machine, archive: &Path) -> Result<()> {
+    let mut command = program(machine, "ctr");
+    command.args(["--namespace", "k8s.io", "images", "import"]).arg(archive);
+    machine.run("ctr", &mut command).await
 }
 
 fn program(machine: &Machine, name: &str) -> Command {

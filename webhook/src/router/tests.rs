@@ -52,7 +52,7 @@ impl Webhook {
                 sources: Sources::new(api.clone(), with.max_reads, metrics.clone()),
                 clock: clock.clone(),
                 hash_key: watch::channel(key).1,
-                args: RecordArgs { ignore: Vec::new(), secret_key_names: true },
+                args: RecordArgs { ignore: Vec::new(), secrets: true, secret_key_names: true },
             },
             room: Room::new(with.max_reviews),
             health: Arc::new(Health::new(api, clock)),

@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# Builds the webhook as a static binary and lays it out as an OCI image that holds nothing else, in an
+# archive that containerd, Docker, Podman and skopeo read. No container engine is needed, only Linux.
+# The same binary gives the same image, to the byte.
+#
+#   image.sh        the release
+#   image.sh dev    quicker to build, for tests
+#
+# stdout: the archive. stderr: progress. Exit 1 with the remedy when something is missing.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+profile=${1:-release}
+binary=kubectl-reload-webhook
+repository=$(sed -nE 's/^  repository: (.+)/\1/p' deploy/chart/values.yaml)
+version=$(sed -nE 's/^appVersion: (.+)/\1/p' deploy/chart/Chart.yaml)
+# Nobody: any number but 0 would do.
+user=65532:65532
+
+fail() { echo "image: $*" >&2; exit 1; }
+
+target=$(rustc -vV | sed -n 's/^host: //p')
+case $target in
+  x86_64-*-linux-*) architecture=amd64 ;;
+  aarch64-*-linux-*) architecture=arm64 ;;
+  *) fail "images are built on Linux, on x86_64 or aarch64: this is $target" ;;
+esac
+command -v strip >/dev/null || fail "strip is missing: apt-get install binutils"
+
+echo "image: building a static binary (the first time all of its dependencies, which takes minutes)" >&2
+# A target of its own keeps these flags away from build scripts, and from the other builds.
+RUSTFLAGS="-C target-feature=+crt-static" \
+  cargo build --quiet --locked --package "$binary" --target "$target" --profile "$profile" >&2
+folder=${CARGO_TARGET_DIR:-target}/$target/${profile/#dev/debug}
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+mkdir -p "$work/root" "$work/image/blobs/sha256"
+strip -o "$work/root/$binary" "$folder/$binary"
+chmod 755 "$work/root/$binary"
+
+# pack FOLDER ARCHIVE: whoever packs it and when, the archive is the same.
+pack() {
+  tar --create --format=ustar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner \
+    --directory="$1" --file="$2" $(ls "$1")
+}
+# blob FILE: puts it in the image by its digest, and describes it as `"digest":…,"size":…`.
+blob() {
+  local digest
+  digest=$(sha256sum "$1" | cut -d ' ' -f 1)
+  cp "$1" "$work/image/blobs/sha256/$digest"
+  echo "\"digest\":\"sha256:$digest\",\"size\":$(wc -c <"$1" | tr -d ' ')"
+}
+
+# https://github.com/opencontainers/image-spec: a layer, its configuration, a manifest, an index.
+oci=application/vnd.oci.image
+pack "$work/root" "$work/layer"
+layer=$(blob "$work/layer")
+digest=$(sed -E 's/^"digest":"([^"]+)".*/\1/' <<<"$layer")
+cat >"$work/config" <<END
+{"architecture":"$architecture","os":"linux","config":{"User":"$user","Entrypoint":["/$binary"],"Labels":{"org.opencontainers.image.title":"$binary","org.opencontainers.image.version":"$version","org.opencontainers.image.licenses":"Apache-2.0"}},"rootfs":{"type":"layers","diff_ids":["$digest"]}}
+END
+config=$(blob "$work/config")
+cat >"$work/manifest" <<END
+{"schemaVersion":2,"mediaType":"$oci.manifest.v1+json","config":{"mediaType":"$oci.config.v1+json",$config},"layers":[{"mediaType":"$oci.layer.v1.tar",$layer}]}
+END
+manifest=$(blob "$work/manifest")
+cat >"$work/image/index.json" <<END
+{"schemaVersion":2,"mediaType":"$oci.index.v1+json","manifests":[{"mediaType":"$oci.manifest.v1+json",$manifest,"annotations":{"io.containerd.image.name":"$repository:$version","org.opencontainers.image.ref.name":"$version"}}]}
+END
+echo '{"imageLayoutVersion":"1.0.0"}' >"$work/image/oci-layout"
+
+# Put in place whole: somebody may be reading the last one.
+archive=$folder/$binary.tar
+pack "$work/image" "$archive.$$"
+mv "$archive.$$" "$archive"
+realpath "$archive"
