@@ -11,6 +11,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
+use crate::connection::auth_cause;
+
 /// Objects of a list that one request asks for.
 const PAGE: usize = 500;
 
@@ -224,9 +226,12 @@ fn message(json: &[u8]) -> String {
 fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
     let mut cause = error;
     while let Some(source) = cause.source() {
+        if let Some(error) = cause.downcast_ref() {
+            return auth_cause(error);
+        }
         cause = source;
     }
-    cause.to_string()
+    cause.downcast_ref().map_or_else(|| cause.to_string(), auth_cause)
 }
 
 /// Percent-encodes what a query may not hold (RFC 3986, section 2.3).

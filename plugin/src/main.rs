@@ -40,6 +40,8 @@ struct Cli {
     #[command(subcommand)]
     command: Command,
     #[command(flatten)]
+    connection: connection::ConnectionArgs,
+    #[command(flatten)]
     log: log::LogArgs,
 }
 
@@ -61,8 +63,8 @@ async fn main() -> ExitCode {
         return ExitCode::from(ERROR);
     }
     let result = match cli.command {
-        Command::Status(args) => status::run(args).await,
-        Command::Sync(args) => sync::run(args).await,
+        Command::Status(args) => status::run(args, &cli.connection).await,
+        Command::Sync(args) => sync::run(args, &cli.connection).await,
     };
     result.unwrap_or_else(|error| {
         eprintln!("error: {}", table::printable(&error.to_string()));

@@ -42,8 +42,6 @@ pub(crate) struct StatusArgs {
 
     #[command(flatten)]
     judgement: JudgementArgs,
-    #[command(flatten)]
-    connection: ConnectionArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -57,9 +55,9 @@ enum Output {
 }
 
 /// Runs the command.
-pub(crate) async fn run(args: StatusArgs) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(args: StatusArgs, connection: &ConnectionArgs) -> anyhow::Result<ExitCode> {
     let targets = args.scope.targets()?;
-    let Connection { client, namespace } = args.connection.connect().await?;
+    let Connection { client, namespace } = connection.connect().await?;
     let namespace = args.scope.place(namespace);
     let selector = args.scope.selector.as_deref();
     let reports = find(&client, namespace.as_deref(), selector, &targets, &args.judgement).await?;
