@@ -14,7 +14,7 @@ use crate::reference::{Keys, Mode};
 use crate::source::SourceId;
 
 pub use trust::{Distrust, PodIdentity};
-pub use wire::{MAX_LENGTH, Unreadable, Unwritable};
+pub use wire::{MAX_LENGTH, Unreadable, Unwritable, VERSION as FORMAT};
 
 /// What was written down about a pod's configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]

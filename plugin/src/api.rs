@@ -196,20 +196,44 @@ async fn get(
     uri: &str,
     accept: &str,
 ) -> Result<Zeroizing<Vec<u8>>, ApiError> {
-    tracing::debug!(%uri, "GET");
     let unreachable = |cause: String| ApiError::Unreachable { what: resource.what(verb), cause };
-    let request = Request::get(uri)
-        .header(http::header::ACCEPT, accept)
-        .body(Body::empty())
-        .map_err(|error| unreachable(error.to_string()))?;
-    let response = client.send(request).await.map_err(|error| unreachable(root_cause(&error)))?;
-    let status = response.status();
-    let body = response.into_body().collect().await.map_err(|error| unreachable(root_cause(&error)))?;
-    let json = Zeroizing::new(body.to_bytes().to_vec());
+    let (status, json) = request(client, uri, accept).await.map_err(unreachable)?;
     if status.is_success() {
         return Ok(json);
     }
     Err(ApiError::status(status, message(&json), verb, resource))
+}
+
+/// What is there at a path that is no resource, such as `/version`.
+pub(crate) async fn get_path(client: &Client, path: &str) -> Result<Zeroizing<Vec<u8>>, ApiError> {
+    let what = format!("get {path}");
+    match request(client, path, "*/*").await {
+        Err(cause) => Err(ApiError::Unreachable { what, cause }),
+        Ok((status, body)) if status.is_success() => Ok(body),
+        Ok((StatusCode::FORBIDDEN, _)) => {
+            Err(ApiError::Forbidden { what, check: format!("kubectl auth can-i get {path}") })
+        }
+        Ok((StatusCode::UNAUTHORIZED, _)) => Err(ApiError::Unauthorized { what }),
+        Ok((StatusCode::NOT_FOUND, _)) => Err(ApiError::NotFound { what }),
+        Ok((status, body)) => Err(ApiError::Refused { what, status, message: message(&body) }),
+    }
+}
+
+/// The answer to a GET, or why there is none.
+async fn request(
+    client: &Client,
+    uri: &str,
+    accept: &str,
+) -> Result<(StatusCode, Zeroizing<Vec<u8>>), String> {
+    tracing::debug!(%uri, "GET");
+    let request = Request::get(uri)
+        .header(http::header::ACCEPT, accept)
+        .body(Body::empty())
+        .map_err(|error| error.to_string())?;
+    let response = client.send(request).await.map_err(|error| root_cause(&error))?;
+    let status = response.status();
+    let body = response.into_body().collect().await.map_err(|error| root_cause(&error))?;
+    Ok((status, Zeroizing::new(body.to_bytes().to_vec())))
 }
 
 /// The message of a Status object.

@@ -15,7 +15,7 @@ use crate::source::{SourceId, SourceKind};
 use keys::{WireAll, WireKeys};
 
 /// The format that this version writes, and the only one that it reads.
-const VERSION: u64 = 1;
+pub const VERSION: u64 = 1;
 
 /// The longest record that is written, in bytes: log shippers copy annotations into every line.
 pub const MAX_LENGTH: usize = 4096;
