@@ -16,7 +16,10 @@ use crate::connection::auth_cause;
 /// Objects of a list that one request asks for.
 const PAGE: usize = 500;
 
-/// Asks for metadata only, of a list or of an object.
+/// Asks for metadata only, of an object.
+const METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
+
+/// Asks for metadata only, of a list.
 const METADATA_LIST: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 
 /// Why a request has no result.
@@ -179,6 +182,15 @@ async fn list<T: DeserializeOwned>(
             return Ok(items);
         }
     }
+}
+
+/// The metadata of one object.
+pub(crate) async fn get_metadata<T: DeserializeOwned>(
+    client: &Client,
+    resource: Resource<'_>,
+) -> Result<T, ApiError> {
+    let json = get(client, "get", &resource, &resource.path(), METADATA).await?;
+    serde_json::from_slice(&json).map_err(|_| ApiError::Malformed { what: resource.what("get") })
 }
 
 /// The JSON of one object, wiped from memory when it is dropped.

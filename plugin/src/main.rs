@@ -21,6 +21,7 @@ mod surroundings;
 mod survey;
 mod sync;
 mod table;
+mod used_by;
 mod version;
 mod workload;
 
@@ -53,6 +54,7 @@ struct Cli {
 enum Command {
     Status(status::StatusArgs),
     Sync(sync::SyncArgs),
+    UsedBy(used_by::UsedByArgs),
     Version(version::VersionArgs),
     Completion(completion::CompletionArgs),
 }
@@ -76,6 +78,7 @@ async fn main() -> ExitCode {
     let result = match cli.command {
         Command::Status(args) => status::run(args, &cli.connection).await,
         Command::Sync(args) => sync::run(args, &cli.connection).await,
+        Command::UsedBy(args) => used_by::run(args, &cli.connection).await,
         Command::Version(args) => version::run(args, &cli.connection).await,
         Command::Completion(args) => completion::run(&args, Cli::command()),
     };
