@@ -2,14 +2,14 @@
 
 use clap::Args;
 use k8s_openapi::api::apps::v1::Deployment;
-use kube::{Api, Client};
+use kube::Client;
 use serde::Serialize;
 
-use crate::api::{ApiError, Resource};
+use crate::api::{ApiError, Resource, list_objects};
 use crate::scope::parse_namespace;
 
-/// The webhook's Deployment.
-pub(crate) const DEPLOYMENT: &str = "kubectl-reload-webhook";
+/// The label of everything that is installed.
+pub(crate) const LABEL: &str = "app.kubernetes.io/name=kubectl-reload";
 
 /// The label that says of which version something is.
 const VERSION: &str = "app.kubernetes.io/version";
@@ -39,20 +39,15 @@ pub(crate) struct WebhookVersion {
     pub(crate) image: Option<String>,
 }
 
-/// The webhook's Deployment; `None` where it is not installed.
+/// The webhook's Deployment, by its label; `None` where it is not installed.
 ///
 /// # Errors
-/// When it cannot be read.
+/// When it cannot be looked for.
 pub(crate) async fn deployment(client: &Client, namespace: &str) -> Result<Option<Deployment>, ApiError> {
-    let resource = Resource {
-        group: "/apis/apps/v1",
-        plural: "deployments",
-        namespace: Some(namespace),
-        name: Some(DEPLOYMENT),
-    };
-    let deployments = Api::<Deployment>::namespaced(client.clone(), namespace);
-    let found = deployments.get_opt(DEPLOYMENT).await;
-    found.map_err(|error| ApiError::of(error, "get", &resource))
+    let resource =
+        Resource { group: "/apis/apps/v1", plural: "deployments", namespace: Some(namespace), name: None };
+    let found: Vec<Deployment> = list_objects(client, resource, &[("labelSelector", LABEL)]).await?;
+    Ok(found.into_iter().next())
 }
 
 impl WebhookVersion {
@@ -96,7 +91,7 @@ mod tests {
         ];
         for (labels, image, version) in cases {
             let deployment = serde_json::from_value(json!({
-                "metadata": {"name": DEPLOYMENT, "namespace": "here", "labels": labels},
+                "metadata": {"name": "kubectl-reload", "namespace": "here", "labels": labels},
                 "spec": {"selector": {}, "template": {"spec": {"containers": [{"name": "webhook", "image": image}]}}},
             }));
             assert_eq!(WebhookVersion::of(&deployment.unwrap()).version.as_deref(), version, "{image}");

@@ -2,8 +2,10 @@
 
 mod annotations;
 mod api;
+mod color;
 mod completion;
 mod connection;
+mod doctor;
 mod document;
 mod findings;
 mod immutable;
@@ -47,6 +49,8 @@ struct Cli {
     #[command(flatten)]
     connection: connection::ConnectionArgs,
     #[command(flatten)]
+    color: color::ColorArgs,
+    #[command(flatten)]
     log: log::LogArgs,
 }
 
@@ -55,6 +59,7 @@ enum Command {
     Status(status::StatusArgs),
     Sync(sync::SyncArgs),
     UsedBy(used_by::UsedByArgs),
+    Doctor(doctor::DoctorArgs),
     Version(version::VersionArgs),
     Completion(completion::CompletionArgs),
 }
@@ -79,6 +84,7 @@ async fn main() -> ExitCode {
         Command::Status(args) => status::run(args, &cli.connection).await,
         Command::Sync(args) => sync::run(args, &cli.connection).await,
         Command::UsedBy(args) => used_by::run(args, &cli.connection).await,
+        Command::Doctor(args) => doctor::run(args, &cli.connection, cli.color.paint()).await,
         Command::Version(args) => version::run(args, &cli.connection).await,
         Command::Completion(args) => completion::run(&args, Cli::command()),
     };

@@ -19,7 +19,7 @@ async fn what_is_installed_is_told_and_a_cluster_that_cannot_be_had_is_an_error(
         let container = json!({"name": "webhook", "image": "registry:5000/kubectl-reload:v0.9.1"});
         let deployment = json!({
             "apiVersion": "apps/v1", "kind": "Deployment",
-            "metadata": {"name": "kubectl-reload-webhook"},
+            "metadata": {"name": "any", "labels": {"app.kubernetes.io/name": "kubectl-reload"}},
             "spec": {"replicas": 0, "selector": {"matchLabels": labels}, "template": {
                 "metadata": {"labels": labels}, "spec": {"containers": [container]},
             }},
