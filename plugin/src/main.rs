@@ -81,7 +81,7 @@ async fn main() -> ExitCode {
     let cli = Cli::parse();
     log::install(&cli.log);
     let result = match cli.command {
-        Command::Status(args) => status::run(args, &cli.connection).await,
+        Command::Status(args) => status::run(args, &cli.connection, cli.color.paint()).await,
         Command::Sync(args) => sync::run(args, &cli.connection).await,
         Command::UsedBy(args) => used_by::run(args, &cli.connection).await,
         Command::Doctor(args) => doctor::run(args, &cli.connection, cli.color.paint()).await,

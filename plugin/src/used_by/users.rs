@@ -140,8 +140,7 @@ pub(super) fn users(templates: &Templates, source: &SourceId) -> BTreeMap<String
 
 /// Containers that use the same keys alike share an entry.
 fn merge(containers: BTreeMap<(String, How, bool), Option<Keys>>) -> Vec<Use> {
-    let mut uses: BTreeMap<(How, bool, Option<BTreeSet<String>>, BTreeSet<String>), Vec<String>> =
-        BTreeMap::new();
+    let mut uses = BTreeMap::<_, Vec<String>>::new();
     for ((container, how, optional), keys) in containers {
         let (keys, except) = match keys {
             Some(Keys::Some(keys)) => (Some(keys), BTreeSet::new()),
