@@ -69,12 +69,12 @@ async fn a_terminal_has_colours_and_a_width() -> Result<()> {
             let Ok(output) = tokio::process::Command::from(script).output().await else { return Ok(None) };
             Ok(Some(String::from_utf8(output.stdout)?))
         };
-        let Some(shown) = on_terminal("stty cols 200; kubectl reload status -n terminal").await? else {
+        let Some(shown) = on_terminal("stty rows 24 cols 200; kubectl reload status -n terminal").await? else {
             eprintln!("script is not installed: terminals are not tested");
             return Ok(());
         };
         ensure!(shown.contains("\u{1b}[31mDrifted\u{1b}[0m"), "{shown:?}");
-        let narrow = on_terminal("stty cols 80; kubectl reload status -n terminal").await?;
+        let narrow = on_terminal("stty rows 24 cols 80; kubectl reload status -n terminal").await?;
         let narrow = narrow.unwrap_or_default().replace("\u{1b}[31m", "").replace("\u{1b}[0m", "");
         let table = narrow.lines().filter(|line| line.contains("deployment/"));
         ensure!(
