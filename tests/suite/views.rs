@@ -69,7 +69,8 @@ async fn a_terminal_has_colours_and_a_width() -> Result<()> {
             let Ok(output) = tokio::process::Command::from(script).output().await else { return Ok(None) };
             Ok(Some(String::from_utf8(output.stdout)?))
         };
-        let Some(shown) = on_terminal("stty rows 24 cols 200; kubectl reload status -n terminal").await? else {
+        let Some(shown) = on_terminal("stty rows 24 cols 200; kubectl reload status -n terminal").await?
+        else {
             eprintln!("script is not installed: terminals are not tested");
             return Ok(());
         };
