@@ -3,6 +3,7 @@
 mod certificate;
 mod checks;
 mod facts;
+mod finding;
 mod rights;
 
 use std::process::ExitCode;
@@ -15,8 +16,9 @@ use crate::connection::{Connection, ConnectionArgs};
 use crate::document::{API_VERSION, Form};
 use crate::installation::InstallationArgs;
 use crate::table::{emit, printable};
-use checks::{Finding, Level, check};
+use checks::check;
 use facts::Facts;
+use finding::{Finding, Level};
 
 /// Checks the cluster, your rights and the installation, and says how to mend what is wrong.
 ///

@@ -2,6 +2,7 @@ use serde_json::json;
 
 use super::super::certificate::Certificate;
 use super::super::facts::{Place, Pods};
+use super::super::finding::Level;
 use super::super::rights::Right;
 use super::*;
 
