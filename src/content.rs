@@ -44,7 +44,7 @@ impl Content {
     }
 
     /// The bytes that a use of `mode` sees under `key`.
-    pub(crate) fn get(&self, mode: Mode, key: &str) -> Option<&[u8]> {
+    pub fn get(&self, mode: Mode, key: &str) -> Option<&[u8]> {
         let binary = || self.binary_data.get(key).filter(|_| mode != Mode::Env);
         self.data.get(key).or_else(binary).map(|value| value.0.as_slice())
     }

@@ -16,7 +16,7 @@ use crate::source::SourceId;
 
 pub use limits::{MAX_LENGTH, Unwritable};
 pub use trust::{Distrust, PodIdentity};
-pub use wire::Unreadable;
+pub use wire::{Unreadable, VERSION as FORMAT};
 
 /// What was written down about a pod's configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]

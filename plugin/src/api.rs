@@ -11,10 +11,15 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
+use crate::connection::auth_cause;
+
 /// Objects of a list that one request asks for.
 const PAGE: usize = 500;
 
-/// Asks for metadata only, of a list or of an object.
+/// Asks for metadata only, of an object.
+const METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
+
+/// Asks for metadata only, of a list.
 const METADATA_LIST: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 
 /// Why a request has no result.
@@ -179,6 +184,15 @@ async fn list<T: DeserializeOwned>(
     }
 }
 
+/// The metadata of one object.
+pub(crate) async fn get_metadata<T: DeserializeOwned>(
+    client: &Client,
+    resource: Resource<'_>,
+) -> Result<T, ApiError> {
+    let json = get(client, "get", &resource, &resource.path(), METADATA).await?;
+    serde_json::from_slice(&json).map_err(|_| ApiError::Malformed { what: resource.what("get") })
+}
+
 /// The JSON of one object, wiped from memory when it is dropped.
 pub(crate) async fn get_object(
     client: &Client,
@@ -194,20 +208,44 @@ async fn get(
     uri: &str,
     accept: &str,
 ) -> Result<Zeroizing<Vec<u8>>, ApiError> {
-    tracing::debug!(%uri, "GET");
     let unreachable = |cause: String| ApiError::Unreachable { what: resource.what(verb), cause };
-    let request = Request::get(uri)
-        .header(http::header::ACCEPT, accept)
-        .body(Body::empty())
-        .map_err(|error| unreachable(error.to_string()))?;
-    let response = client.send(request).await.map_err(|error| unreachable(root_cause(&error)))?;
-    let status = response.status();
-    let body = response.into_body().collect().await.map_err(|error| unreachable(root_cause(&error)))?;
-    let json = Zeroizing::new(body.to_bytes().to_vec());
+    let (status, json) = request(client, uri, accept).await.map_err(unreachable)?;
     if status.is_success() {
         return Ok(json);
     }
     Err(ApiError::status(status, message(&json), verb, resource))
+}
+
+/// What is there at a path that is no resource, such as `/version`.
+pub(crate) async fn get_path(client: &Client, path: &str) -> Result<Zeroizing<Vec<u8>>, ApiError> {
+    let what = format!("get {path}");
+    match request(client, path, "*/*").await {
+        Err(cause) => Err(ApiError::Unreachable { what, cause }),
+        Ok((status, body)) if status.is_success() => Ok(body),
+        Ok((StatusCode::FORBIDDEN, _)) => {
+            Err(ApiError::Forbidden { what, check: format!("kubectl auth can-i get {path}") })
+        }
+        Ok((StatusCode::UNAUTHORIZED, _)) => Err(ApiError::Unauthorized { what }),
+        Ok((StatusCode::NOT_FOUND, _)) => Err(ApiError::NotFound { what }),
+        Ok((status, body)) => Err(ApiError::Refused { what, status, message: message(&body) }),
+    }
+}
+
+/// The answer to a GET, or why there is none.
+async fn request(
+    client: &Client,
+    uri: &str,
+    accept: &str,
+) -> Result<(StatusCode, Zeroizing<Vec<u8>>), String> {
+    tracing::debug!(%uri, "GET");
+    let request = Request::get(uri)
+        .header(http::header::ACCEPT, accept)
+        .body(Body::empty())
+        .map_err(|error| error.to_string())?;
+    let response = client.send(request).await.map_err(|error| root_cause(&error))?;
+    let status = response.status();
+    let body = response.into_body().collect().await.map_err(|error| root_cause(&error))?;
+    Ok((status, Zeroizing::new(body.to_bytes().to_vec())))
 }
 
 /// The message of a Status object.
@@ -224,9 +262,12 @@ fn message(json: &[u8]) -> String {
 fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
     let mut cause = error;
     while let Some(source) = cause.source() {
+        if let Some(error) = cause.downcast_ref() {
+            return auth_cause(error);
+        }
         cause = source;
     }
-    cause.to_string()
+    cause.downcast_ref().map_or_else(|| cause.to_string(), auth_cause)
 }
 
 /// Percent-encodes what a query may not hold (RFC 3986, section 2.3).

@@ -2,9 +2,14 @@
 
 mod annotations;
 mod api;
+mod color;
+mod completion;
 mod connection;
+mod doctor;
+mod document;
 mod findings;
 mod immutable;
+mod installation;
 mod inventory;
 mod log;
 mod pods;
@@ -18,11 +23,13 @@ mod surroundings;
 mod survey;
 mod sync;
 mod table;
+mod used_by;
+mod version;
 mod workload;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 /// Shows which pods run on old ConfigMaps and Secrets, and restarts those that do.
 ///
@@ -40,6 +47,10 @@ struct Cli {
     #[command(subcommand)]
     command: Command,
     #[command(flatten)]
+    connection: connection::ConnectionArgs,
+    #[command(flatten)]
+    color: color::ColorArgs,
+    #[command(flatten)]
     log: log::LogArgs,
 }
 
@@ -47,6 +58,10 @@ struct Cli {
 enum Command {
     Status(status::StatusArgs),
     Sync(sync::SyncArgs),
+    UsedBy(used_by::UsedByArgs),
+    Doctor(doctor::DoctorArgs),
+    Version(version::VersionArgs),
+    Completion(completion::CompletionArgs),
 }
 
 /// Exit code of errors; 1 says that drift was found or is left.
@@ -54,15 +69,24 @@ const ERROR: u8 = 2;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let cli = Cli::parse();
-    log::install(&cli.log);
     if rustls::crypto::ring::default_provider().install_default().is_err() {
         eprintln!("error: a TLS provider was installed before ours");
         return ExitCode::from(ERROR);
     }
+    let mut words = std::env::args_os();
+    if completion::is_called(words.next()) {
+        let typed: Vec<String> = words.map(|word| word.to_string_lossy().into_owned()).collect();
+        return completion::answer(Cli::command(), &typed).await;
+    }
+    let cli = Cli::parse();
+    log::install(&cli.log);
     let result = match cli.command {
-        Command::Status(args) => status::run(args).await,
-        Command::Sync(args) => sync::run(args).await,
+        Command::Status(args) => status::run(args, &cli.connection, cli.color.paint()).await,
+        Command::Sync(args) => sync::run(args, &cli.connection).await,
+        Command::UsedBy(args) => used_by::run(args, &cli.connection).await,
+        Command::Doctor(args) => doctor::run(args, &cli.connection, cli.color.paint()).await,
+        Command::Version(args) => version::run(args, &cli.connection).await,
+        Command::Completion(args) => completion::run(&args, Cli::command()),
     };
     result.unwrap_or_else(|error| {
         eprintln!("error: {}", table::printable(&error.to_string()));
@@ -72,8 +96,6 @@ async fn main() -> ExitCode {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

@@ -11,10 +11,6 @@ pub(crate) struct ScopeArgs {
     #[arg(value_name = "TYPE/NAME")]
     pub(crate) targets: Vec<String>,
 
-    /// Namespace to look at [default: the context's].
-    #[arg(short, long, value_parser = parse_namespace)]
-    pub(crate) namespace: Option<String>,
-
     /// Look at all namespaces.
     #[arg(short = 'A', long, conflicts_with_all = ["namespace", "targets"])]
     pub(crate) all_namespaces: bool,
@@ -48,10 +44,9 @@ pub(crate) enum TargetError {
 }
 
 impl ScopeArgs {
-    /// The one namespace to look at, or `None` for all; `default` is the context's.
-    pub(crate) fn place(&self, default: String) -> Option<String> {
-        let given = self.namespace.clone().filter(|namespace| !namespace.is_empty());
-        (!self.all_namespaces).then(|| given.unwrap_or(default))
+    /// The one namespace to look at, or `None` for all; `chosen` is the connection's.
+    pub(crate) fn place(&self, chosen: String) -> Option<String> {
+        (!self.all_namespaces).then_some(chosen)
     }
 
     /// The workloads that are named: `TYPE/NAME...` or `TYPE NAME...`; a kind alone is all of it.
@@ -128,15 +123,11 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_namespace_is_that_of_the_context_and_a_wrong_one_is_refused() {
-        let scope = |namespace: Option<&str>, all_namespaces| {
-            let namespace = namespace.map(str::to_owned);
-            ScopeArgs { namespace, all_namespaces, ..ScopeArgs::default() }.place("default".to_owned())
-        };
-        assert_eq!(scope(None, false).as_deref(), Some("default"));
-        assert_eq!(scope(Some(""), false).as_deref(), Some("default"));
-        assert_eq!(scope(Some("shop"), false).as_deref(), Some("shop"));
-        assert_eq!(scope(None, true), None);
+    fn an_empty_namespace_counts_as_none_and_a_wrong_one_is_refused() {
+        let scope =
+            |all_namespaces| ScopeArgs { all_namespaces, ..ScopeArgs::default() }.place("shop".to_owned());
+        assert_eq!(scope(false).as_deref(), Some("shop"));
+        assert_eq!(scope(true), None);
         assert_eq!(parse_namespace(""), Ok(String::new()));
         for name in ["../x", "A", "-a", "a.b", "a?b", &"a".repeat(64)] {
             assert!(parse_namespace(name).is_err(), "{name}");

@@ -66,8 +66,6 @@ pub(crate) struct SyncArgs {
 
     #[command(flatten)]
     judgement: JudgementArgs,
-    #[command(flatten)]
-    connection: ConnectionArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -99,9 +97,9 @@ enum Outcome {
 }
 
 /// Runs the command.
-pub(crate) async fn run(args: SyncArgs) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(args: SyncArgs, connection: &ConnectionArgs) -> anyhow::Result<ExitCode> {
     let targets = args.scope.targets()?;
-    let Connection { client, namespace } = args.connection.connect().await?;
+    let Connection { client, namespace } = connection.connect().await?;
     let namespace = args.scope.place(namespace);
     let selector = args.scope.selector.as_deref();
     let reports = find(&client, namespace.as_deref(), selector, &targets, &args.judgement).await?;

@@ -12,6 +12,7 @@ pub(crate) enum Kind {
     DaemonSet,
     ReplicaSet,
     Job,
+    CronJob,
     /// A pod without a controller.
     Pod,
     /// Any other controller, by its kind and group: `CloneSet.apps.kruise.io`.
@@ -42,6 +43,7 @@ impl Kind {
             ("apps/v1", "DaemonSet") => Self::DaemonSet,
             ("apps/v1", "ReplicaSet") => Self::ReplicaSet,
             ("batch/v1", "Job") => Self::Job,
+            ("batch/v1", "CronJob") => Self::CronJob,
             _ => match api_version.split_once('/') {
                 Some((group, _)) => Self::Other(format!("{kind}.{group}")),
                 None => Self::Other(kind.to_owned()),
@@ -57,6 +59,7 @@ impl Kind {
             Self::DaemonSet => "DaemonSet",
             Self::ReplicaSet => "ReplicaSet",
             Self::Job => "Job",
+            Self::CronJob => "CronJob",
             Self::Pod => "Pod",
             Self::Other(kind) => kind,
         }
@@ -70,6 +73,7 @@ impl Kind {
             Self::DaemonSet => "daemonset".to_owned(),
             Self::ReplicaSet => "replicaset".to_owned(),
             Self::Job => "job".to_owned(),
+            Self::CronJob => "cronjob".to_owned(),
             Self::Pod => "pod".to_owned(),
             Self::Other(kind) => kind.to_ascii_lowercase(),
         }
@@ -83,6 +87,7 @@ impl Kind {
             Self::DaemonSet => Some(("/apis/apps/v1", "daemonsets")),
             Self::ReplicaSet => Some(("/apis/apps/v1", "replicasets")),
             Self::Job => Some(("/apis/batch/v1", "jobs")),
+            Self::CronJob => Some(("/apis/batch/v1", "cronjobs")),
             Self::Pod => Some(("/api/v1", "pods")),
             Self::Other(_) => None,
         }

@@ -15,7 +15,7 @@ use crate::source::{SourceId, SourceKind};
 use keys::{WireAll, WireKeys};
 
 /// The format that this version writes, and the only one that it reads.
-const VERSION: u64 = 1;
+pub const VERSION: u64 = 1;
 
 /// The longest text that is looked at at all, in bytes.
 const MAX_READ: usize = 64 * 1024;

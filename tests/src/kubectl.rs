@@ -1,6 +1,6 @@
 //! kubectl as a user runs it: a subprocess with a kubeconfig, and the plugin on its PATH.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -137,15 +137,21 @@ impl<'a> Kubectl<'a> {
         finished(words, code, &streams)
     }
 
-    fn command(&self, arguments: &[&str]) -> Result<Command> {
-        let mut command = Command::new(self.cluster.binaries().control_plane("kubectl"));
+    /// Another program, with kubectl and the plugin on its PATH and the cluster in its environment.
+    pub fn program(&self, program: impl AsRef<OsStr>) -> Result<Command> {
+        let mut command = Command::new(program);
         command
             .env("KUBECONFIG", &self.kubeconfig)
             // Not the user's caches, nor a kuberc.
             .env("HOME", self.cluster.folder())
             .env("PATH", self.path()?)
-            .envs(self.env.iter().map(|(name, value)| (name, value)))
-            .args(arguments);
+            .envs(self.env.iter().map(|(name, value)| (name, value)));
+        Ok(command)
+    }
+
+    fn command(&self, arguments: &[&str]) -> Result<Command> {
+        let mut command = self.program(self.cluster.binaries().control_plane("kubectl"))?;
+        command.args(arguments);
         if let Some(namespace) = &self.namespace {
             command.args(["-n", namespace]);
         }
@@ -160,7 +166,8 @@ impl<'a> Kubectl<'a> {
         let binaries = self.cluster.binaries();
         let kubectl = ("kubectl", Some(binaries.control_plane("kubectl")));
         let plugin = ("kubectl-reload", binaries.plugin().ok());
-        for (name, target) in [kubectl, plugin] {
+        let completer = ("kubectl_complete-reload", binaries.plugin().ok());
+        for (name, target) in [kubectl, plugin, completer] {
             let link = folder.join(name);
             if let Some(target) = target.filter(|_| !link.exists()) {
                 // Another test may have made it meanwhile.

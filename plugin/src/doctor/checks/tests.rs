@@ -1,0 +1,279 @@
+use serde_json::json;
+
+use super::super::certificate::Certificate;
+use super::super::facts::{Place, Pods};
+use super::super::finding::Level;
+use super::super::rights::Right;
+use super::*;
+
+/// Of a cluster in which all is well.
+fn healthy() -> Facts {
+    let webhook = serde_json::from_value(json!({
+        "name": "record.kubectl-reload.dev",
+        "admissionReviewVersions": ["v1"],
+        "sideEffects": "None",
+        "clientConfig": {
+            "caBundle": "YQ==",
+            "service": {"namespace": "kubectl-reload", "name": "kubectl-reload", "path": "/mutate"},
+        },
+        "failurePolicy": "Ignore",
+        "timeoutSeconds": 2,
+        "reinvocationPolicy": "IfNeeded",
+        "namespaceSelector": {"matchExpressions": [
+            {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": ["kubectl-reload", "kube-system"]},
+        ]},
+        "matchConditions": [{"name": "uses-configuration", "expression": "true"}],
+    }));
+    let now: jiff::Timestamp = "2030-01-01T00:00:00Z".parse().unwrap();
+    Facts {
+        place: Place {
+            namespace: None,
+            install_namespace: "kubectl-reload".to_owned(),
+            registration: "zz-kubectl-reload".to_owned(),
+        },
+        plugin: "0.1.2".to_owned(),
+        now,
+        server: Ok("v1.36.3".to_owned()),
+        rights: Ok(vec![right(true, true), right(true, false)]),
+        webhook: Ok(Some(webhook.unwrap())),
+        deployed: Ok(Some(Deployed {
+            name: "kubectl-reload".to_owned(),
+            desired: 2,
+            ready: 2,
+            version: Some("0.1.0".to_owned()),
+        })),
+        hash_key: Ok(Some(Some("0011aabb".to_owned()))),
+        certificate: Ok(Some(Ok(Certificate {
+            expires: now + SignedDuration::from_hours(24 * 30),
+            trusted: Ok(()),
+        }))),
+        endpoint: Endpoint::Answers,
+        namespaces: Ok(vec![namespace("kubectl-reload"), namespace("kube-system"), namespace("shop")]),
+        pods: Ok(Pods { all: 10, recorded: 7 }),
+    }
+}
+
+fn right(allowed: bool, vital: bool) -> Right {
+    Right {
+        verb: "list",
+        group: "apps",
+        resource: "deployments",
+        name: None,
+        namespace: Some("shop".to_owned()),
+        without: "nothing works",
+        vital,
+        allowed,
+    }
+}
+
+fn namespace(name: &str) -> Namespace {
+    let labels = json!({"kubernetes.io/metadata.name": name});
+    serde_json::from_value(json!({"name": name, "labels": labels})).unwrap()
+}
+
+fn webhook(facts: &mut Facts) -> &mut MutatingWebhook {
+    facts.webhook.as_mut().unwrap().as_mut().unwrap()
+}
+
+fn deployed(facts: &mut Facts) -> &mut Deployed {
+    facts.deployed.as_mut().unwrap().as_mut().unwrap()
+}
+
+fn found(facts: &mut Facts) -> &mut Certificate {
+    facts.certificate.as_mut().unwrap().as_mut().unwrap().as_mut().unwrap()
+}
+
+#[test]
+fn a_cluster_in_which_all_is_well_is_green_throughout() {
+    let findings = check(&healthy());
+    assert!(findings.iter().all(|finding| finding.level == Level::Green), "{findings:?}");
+    assert!(findings.iter().all(|finding| finding.remedy.is_none()), "{findings:?}");
+    let checks: Vec<&str> = findings.iter().map(|finding| finding.check).collect();
+    assert_eq!(
+        checks,
+        [
+            "server",
+            "rights",
+            "registration",
+            "replicas",
+            "endpoint",
+            "certificate",
+            "hash key",
+            "version",
+            "namespaces",
+            "pods",
+        ]
+    );
+}
+
+/// What is wrong, of which check and how bad, and in which words.
+type Case = (&'static str, fn(&mut Facts), &'static str, Level, &'static str);
+
+#[test]
+fn each_fault_has_one_finding_with_a_remedy() {
+    use Level::{Red, Yellow};
+    let cases: [Case; 29] = [
+        ("unreachable", |f| f.server = Err("does not answer".to_owned()), "server", Red, "does not answer"),
+        ("old server", |f| f.server = Ok("v1.32.9-gke.1".to_owned()), "server", Red, "older than v1.33"),
+        ("odd server", |f| f.server = Ok("tip".to_owned()), "server", Yellow, "no version"),
+        (
+            "vital right",
+            |f| f.rights = Ok(vec![right(false, true)]),
+            "rights",
+            Red,
+            "may not list deployments in namespace shop",
+        ),
+        (
+            "right",
+            |f| f.rights = Ok(vec![right(true, true), right(false, false)]),
+            "rights",
+            Yellow,
+            "nothing works",
+        ),
+        ("no review", |f| f.rights = Err("no".to_owned()), "rights", Yellow, "not known: no"),
+        (
+            "not installed",
+            |f| {
+                f.webhook = Ok(None);
+                f.deployed = Ok(None)
+            },
+            "installation",
+            Yellow,
+            "possibly",
+        ),
+        ("no registration", |f| f.webhook = Ok(None), "registration", Red, "no pod is recorded"),
+        ("unread registration", |f| f.webhook = Err("no".to_owned()), "registration", Yellow, "not known"),
+        (
+            "fails closed",
+            |f| webhook(f).failure_policy = Some("Fail".to_owned()),
+            "registration",
+            Red,
+            "failurePolicy",
+        ),
+        ("policy by default", |f| webhook(f).failure_policy = None, "registration", Red, "failurePolicy"),
+        ("no bundle", |f| webhook(f).client_config.ca_bundle = None, "registration", Red, "caBundle"),
+        ("slow", |f| webhook(f).timeout_seconds = Some(10), "registration", Yellow, "timeoutSeconds is 10"),
+        (
+            "never again",
+            |f| webhook(f).reinvocation_policy = None,
+            "registration",
+            Yellow,
+            "reinvocationPolicy",
+        ),
+        ("all pods", |f| webhook(f).match_conditions = None, "registration", Yellow, "matchConditions"),
+        ("early", |f| f.place.registration = "a".to_owned(), "registration", Yellow, "not called last"),
+        ("no Deployment", |f| f.deployed = Ok(None), "replicas", Red, "no Deployment"),
+        ("unread Deployment", |f| f.deployed = Err("no".to_owned()), "replicas", Yellow, "not known"),
+        ("none ready", |f| deployed(f).ready = 0, "replicas", Red, "none of 2"),
+        ("one ready", |f| deployed(f).ready = 1, "replicas", Yellow, "1 of 2"),
+        (
+            "one wanted",
+            |f| {
+                deployed(f).ready = 1;
+                deployed(f).desired = 1
+            },
+            "replicas",
+            Yellow,
+            "has one",
+        ),
+        ("silent", |f| f.endpoint = Endpoint::Silent("503".to_owned()), "endpoint", Yellow, "503"),
+        ("expired", |f| found(f).expires = f.now, "certificate", Red, "expired"),
+        (
+            "expires soon",
+            |f| found(f).expires = f.now + SOON - SignedDuration::from_secs(1),
+            "certificate",
+            Yellow,
+            "expires at",
+        ),
+        (
+            "untrusted",
+            |f| found(f).trusted = Err("UnknownIssuer".to_owned()),
+            "certificate",
+            Red,
+            "UnknownIssuer",
+        ),
+        (
+            "no certificate",
+            |f| f.certificate = Ok(Some(Err("garbled".to_owned()))),
+            "certificate",
+            Red,
+            "garbled",
+        ),
+        ("no hash key", |f| f.hash_key = Ok(None), "hash key", Yellow, "without hashes"),
+        ("bad hash key", |f| f.hash_key = Ok(Some(None)), "hash key", Red, "holds no key"),
+        ("unread hash key", |f| f.hash_key = Err("may not".to_owned()), "hash key", Yellow, "by times alone"),
+    ];
+    for (name, spoil, check_name, level, text) in cases {
+        let mut facts = healthy();
+        spoil(&mut facts);
+        let findings = check(&facts);
+        let faults: Vec<&Finding> = findings.iter().filter(|finding| finding.level != Level::Green).collect();
+        let [fault] = faults.as_slice() else { panic!("{name}: {faults:?}") };
+        assert_eq!((fault.check, fault.level), (check_name, level), "{name}: {fault:?}");
+        assert!(fault.message.contains(text), "{name}: {fault:?}");
+        assert!(fault.remedy.is_some(), "{name}: {fault:?}");
+    }
+}
+
+#[test]
+fn faults_that_are_no_fault_of_the_webhook_are_only_told() {
+    let cases: [Case; 6] = [
+        ("certificates elsewhere", |f| f.certificate = Ok(None), "certificate", Level::Yellow, "no Secret"),
+        (
+            "unread certificates",
+            |f| f.certificate = Err("no".to_owned()),
+            "certificate",
+            Level::Yellow,
+            "not known",
+        ),
+        (
+            "skew",
+            |f| deployed(f).version = Some("0.2.0".to_owned()),
+            "version",
+            Level::Yellow,
+            "webhook v0.2.0",
+        ),
+        ("no version", |f| deployed(f).version = None, "version", Level::Yellow, "does not say"),
+        ("no records", |f| f.pods = Ok(Pods { all: 3, recorded: 0 }), "pods", Level::Yellow, "0 of 3"),
+        (
+            "not asked",
+            |f| f.endpoint = Endpoint::NotAsked("a URL".to_owned()),
+            "endpoint",
+            Level::Green,
+            "a URL",
+        ),
+    ];
+    for (name, spoil, check_name, level, text) in cases {
+        let mut facts = healthy();
+        spoil(&mut facts);
+        let findings = check(&facts);
+        let told = findings.iter().find(|finding| finding.check == check_name).unwrap();
+        assert!(told.level == level && told.message.contains(text), "{name}: {told:?}");
+    }
+}
+
+#[test]
+fn namespaces_are_left_out_by_the_selector_or_by_themselves() {
+    let mut facts = healthy();
+    let mut ignored = json!({"name": "ignored", "labels": {"kubernetes.io/metadata.name": "ignored"}});
+    ignored["annotations"]["kubectl-reload.dev/ignore"] = json!("true");
+    let names = |count: usize| (0..count).map(|number| namespace(&format!("n{number}")));
+    let selector = json!({"matchLabels": {"kubernetes.io/metadata.name": "shop"}});
+    for (namespaces, selector, expected) in [
+        (
+            vec![namespace("shop"), serde_json::from_value(ignored.clone()).unwrap()],
+            None,
+            "left out: ignored",
+        ),
+        (vec![namespace("shop"), namespace("other")], Some(&selector), "left out: other"),
+        (names(12).collect(), Some(&selector), "n9 and 2 more"),
+        (vec![namespace("shop")], Some(&selector), "none is left out"),
+    ] {
+        facts.namespaces = Ok(namespaces);
+        let selector = selector.map(|selector| serde_json::from_value(selector.clone()).unwrap());
+        webhook(&mut facts).namespace_selector = selector;
+        let findings = check(&facts);
+        let told = findings.iter().find(|finding| finding.check == "namespaces").unwrap();
+        assert!(told.message.contains(expected), "{told:?}");
+    }
+}
