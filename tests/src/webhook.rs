@@ -104,8 +104,13 @@ impl Webhook {
 
     /// Installs a webhook without starting it: pods are made as during an outage.
     pub async fn install(cluster: &Cluster, options: WebhookOptions) -> Result<Self> {
+        Self::install_at(cluster, options, Port::claim()?).await
+    }
+
+    /// The same, on a port that is known before.
+    pub async fn install_at(cluster: &Cluster, options: WebhookOptions, port: Port) -> Result<Self> {
         let webhook = Self {
-            port: Port::claim()?,
+            port,
             binary: cluster.binaries().webhook()?,
             kubeconfig: options.kubeconfig.clone().unwrap_or_else(|| cluster.kubeconfig()),
             log: cluster.folder().join(format!("{}.log", options.registration)),

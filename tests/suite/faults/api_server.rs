@@ -1,0 +1,92 @@
+//! An API server that is slow, refuses, breaks off or is gone, while pods are made.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use futures::future::try_join_all;
+use kube::api::PostParams;
+use reload_core::record::{SourceRecord, Unread};
+use reload_tests::{Cluster, Fault, FaultProxy, Webhook, WebhookOptions, eventually, with_namespace};
+
+use super::{RECOVERY, create, ensure_read, given_up, record, sources};
+
+/// Less than the API server's 2 s by enough for a machine that runs all suites at once.
+const DEADLINE: &str = "1s";
+
+/// How many pods are made during each fault, and how many of them at once.
+const PODS: usize = 24;
+const AT_ONCE: usize = 8;
+
+#[tokio::test]
+async fn slow() -> Result<()> {
+    // Answers at once are the breaker's.
+    during(Fault::Slow(Duration::from_secs(5)), &[Unread::Timeout, Unread::Overload]).await
+}
+
+#[tokio::test]
+async fn failing() -> Result<()> {
+    during(Fault::Status(500), &[Unread::Error, Unread::Overload]).await
+}
+
+#[tokio::test]
+async fn overloaded() -> Result<()> {
+    during(Fault::Status(429), &[Unread::Overload]).await
+}
+
+#[tokio::test]
+async fn cut_off() -> Result<()> {
+    during(Fault::Cut, &[Unread::Error, Unread::Overload]).await
+}
+
+#[tokio::test]
+async fn gone() -> Result<()> {
+    during(Fault::Gone, &[Unread::Error, Unread::Timeout, Unread::Overload]).await
+}
+
+/// Each pod is made, no review takes longer than the deadline, what was not read is recorded as such
+/// for one of these reasons, and pods are recorded again when it is over.
+async fn during(fault: Fault, reasons: &[Unread]) -> Result<()> {
+    let cluster = Cluster::shared().await?;
+    let name = format!("{fault:?}").to_lowercase().replace(|letter: char| !letter.is_alphanumeric(), "");
+    with_namespace(cluster, &format!("fault-{name}"), async |ns| {
+        let proxy = FaultProxy::start(cluster).await?;
+        let options = WebhookOptions {
+            kubeconfig: Some(proxy.kubeconfig()),
+            flags: vec!["--deadline".to_owned(), DEADLINE.to_owned()],
+            ..ns.webhook_options()
+        };
+        let webhook = Webhook::start(cluster, options).await?;
+        sources(&ns).await?;
+        ensure_read(&create(&ns).await?)?;
+
+        let before = given_up(&ns, &webhook).await?;
+        proxy.fail(fault).await;
+        for _ in 0..PODS / AT_ONCE {
+            for pod in try_join_all((0..AT_ONCE).map(|_| create(&ns))).await? {
+                for (id, source) in record(&pod)?.sources {
+                    let unread = matches!(&source, SourceRecord::Unread(why) if reasons.contains(why));
+                    ensure!(unread, "{id}: {source:?}");
+                }
+            }
+        }
+        // It answers for itself whatever the API server does.
+        webhook.get("/livez").await?;
+        let metrics = webhook.metrics().await?;
+        let late = metrics.above("kubectl_reload_webhook_review_duration_seconds", 1.5);
+        ensure!(late == 0.0, "{late} reviews took too long\n{metrics}");
+        assert_eq!(given_up(&ns, &webhook).await?, before, "the API server gave reviews up");
+
+        proxy.mend()?;
+        let mended = eventually("pods are recorded again", RECOVERY, async || {
+            let dry_run = PostParams { dry_run: true, field_manager: None };
+            let pod = reload_tests::load::pod("after-")?;
+            ensure_read(&ns.api().create(&dry_run, &pod).await?)?;
+            webhook.get("/readyz").await
+        });
+        mended.await?;
+        ensure_read(&create(&ns).await?)?;
+        assert_eq!(given_up(&ns, &webhook).await?, before, "the API server gave reviews up");
+        Ok(())
+    })
+    .await
+}
