@@ -60,6 +60,13 @@ fuzz: prerequisites ## FUZZ_RUNS inputs (5 million) for each fuzz target; wants 
 bench-core: prerequisites ## Benchmarks of core: digests, records, verdicts
 	@$(CARGO) bench -p reload-core --bench core
 
+REVIEWS ?= 100000
+
+.PHONY: bench-webhook
+bench-webhook: prerequisites control-plane ## What the webhook costs, with its memory over REVIEWS (100000) reviews
+	@$(CARGO) build --release -p kubectl-reload-webhook
+	@$(CARGO) bench -p reload-tests --bench webhook -- $(REVIEWS)
+
 .PHONY: vectors
 vectors: ## tests/vectors: the golden vectors of the record's format, by Python 3
 	@tests/vectors/generate.py

@@ -166,11 +166,8 @@ impl Server {
 }
 
 async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response {
-    let seen = Seen {
-        at: Instant::now(),
-        method: request.method().clone(),
-        path: request.uri().path().to_owned(),
-    };
+    let seen =
+        Seen { at: Instant::now(), method: request.method().clone(), path: request.uri().path().to_owned() };
     lock(&shared.seen).push(seen);
     let fault = *lock(&shared.fault);
     match fault {

@@ -16,7 +16,9 @@ impl Metrics {
     /// The sum of a metric over all its series that have these labels; 0 where there are none.
     pub fn sum(&self, metric: &str, labels: &[(&str, &str)]) -> f64 {
         self.series(metric)
-            .filter(|(has, _)| labels.iter().all(|(name, value)| has.contains(&format!("{name}=\"{value}\""))))
+            .filter(|(has, _)| {
+                labels.iter().all(|(name, value)| has.contains(&format!("{name}=\"{value}\"")))
+            })
             .map(|(_, value)| value)
             .sum()
     }

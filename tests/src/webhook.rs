@@ -20,8 +20,10 @@ use crate::wait::eventually;
 
 mod caller;
 mod probe;
+mod wire;
 
 pub use caller::{Answer, Caller, review};
+pub use wire::Wire;
 
 /// The annotation that holds a pod's record.
 pub const RECORD: &str = "kubectl-reload.dev/record";
@@ -208,6 +210,14 @@ impl Webhook {
         process.and_then(Process::id).context("the webhook does not run")
     }
 
+    /// The memory that it occupies (RSS), in bytes; Linux alone tells.
+    pub fn memory(&self) -> Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id()?))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB")).context("no VmRSS")?;
+        Ok(kilobytes.parse::<u64>()? * 1024)
+    }
+
     /// The body of `GET PATH` (`/readyz`, `/metrics`) over TLS, trusting the CA that the API server
     /// trusts, too.
     pub async fn get(&self, path: &str) -> Result<String> {
@@ -228,7 +238,9 @@ impl Webhook {
     pub async fn bundle(&self) -> Result<ByteString> {
         let webhooks = self.registration().await?.webhooks;
         let webhook = webhooks.into_iter().flatten().next();
-        webhook.and_then(|webhook| webhook.client_config.ca_bundle).context("the registration has no caBundle")
+        webhook
+            .and_then(|webhook| webhook.client_config.ca_bundle)
+            .context("the registration has no caBundle")
     }
 
     /// The name under which the API server counts its calls of this webhook.

@@ -29,7 +29,8 @@ const RECOVERY: Duration = Duration::from_secs(60);
 
 /// The two sources of [`pod`].
 async fn sources(ns: &Namespace<'_>) -> Result<()> {
-    ns.apply([config_map("settings", &[("colour", "red")]), secret("login", &[("password", "hunter2")])]).await
+    ns.apply([config_map("settings", &[("colour", "red")]), secret("login", &[("password", "hunter2")])])
+        .await
 }
 
 /// Makes a pod for good.
@@ -64,6 +65,7 @@ async fn given_up(ns: &Namespace<'_>, webhook: &Webhook) -> Result<f64> {
     let metrics = ns.cluster().metrics().await?;
     let name = webhook.name();
     let labels = [("name", name.as_str())];
-    let failures = ["apiserver_admission_webhook_fail_open_count", "apiserver_admission_webhook_rejection_count"];
+    let failures =
+        ["apiserver_admission_webhook_fail_open_count", "apiserver_admission_webhook_rejection_count"];
     Ok(failures.iter().map(|metric| metrics.sum(metric, &labels)).sum())
 }

@@ -11,8 +11,7 @@ use super::{given_up, sources};
 
 /// A CA goes at two thirds of its life, as a certificate does. Dates have whole seconds, and so has
 /// the API server's clock as the webhook reads it: shorter lives would leave no room.
-const LIVES: [&str; 6] =
-    ["--ca-lifetime", "18s", "--certificate-lifetime", "12s", "--ca-overlap", "2s"];
+const LIVES: [&str; 6] = ["--ca-life", "18s", "--certificate-life", "12s", "--ca-overlap", "2s"];
 
 /// How many CAs are to be seen.
 const CAS: usize = 3;

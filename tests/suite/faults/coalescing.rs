@@ -32,7 +32,11 @@ async fn five_hundred_pods_at_once_share_gets() -> Result<()> {
             let path = format!("/api/v1/namespaces/{}/{path}", ns.name());
             let times = proxy.times(&Method::GET, &path);
             let most = most_within(&times, DELAY);
-            ensure!((1..=2).contains(&most), "{most} GETs of {path} within {DELAY:?}, {} in all", times.len());
+            ensure!(
+                (1..=2).contains(&most),
+                "{most} GETs of {path} within {DELAY:?}, {} in all",
+                times.len()
+            );
         }
         let coalesced = webhook.metrics().await?.sum("kubectl_reload_webhook_reads_coalesced_total", &[]);
         ensure!(coalesced > 0.0, "nothing was coalesced");

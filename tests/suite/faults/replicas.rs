@@ -142,7 +142,7 @@ pub(super) async fn both_ready(balancer: &Balancer) -> Result<()> {
 /// The record that an answer puts on the pod.
 fn recorded(response: &Value) -> Result<reload_core::record::Record> {
     use base64::Engine;
-    let patch = response["patch"].as_str().context("no patch")?;
+    let patch = response["patch"].as_str().with_context(|| format!("no patch: {response}"))?;
     let patch: Value = serde_json::from_slice(&base64::prelude::BASE64_STANDARD.decode(patch)?)?;
     let value = &patch[0]["value"];
     let text = value.as_str().or_else(|| value[RECORD].as_str());
