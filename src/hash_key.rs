@@ -8,7 +8,7 @@ use sha2::Sha256;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::digest::{Encoding, Hex};
-use crate::reference::Mode;
+use crate::reference::{Keys, Mode};
 use crate::source::{Source, SourceKind};
 
 /// 32 random bytes, kept in a Secret of the install namespace.
@@ -78,6 +78,46 @@ impl fmt::Display for HashKeyId {
     }
 }
 
+/// The hash key of an installation, and those that it had before: records outlive a rotation, and say
+/// by its id which key they were written under.
+pub struct HashKeys {
+    current: HashKey,
+    previous: Vec<HashKey>,
+}
+
+impl HashKeys {
+    /// Entries of the Secret's `data` whose names begin like this hold earlier keys: `previous`,
+    /// `previous-2026`. New records are never written under them.
+    pub const PREVIOUS: &str = "previous";
+
+    /// How many earlier keys are looked at, the first by name: a Secret holds few.
+    pub const MOST_PREVIOUS: usize = 16;
+
+    /// The keys that the installation's Secret holds; `None` where it has no current one of the
+    /// right length. Earlier ones of another length are passed over.
+    pub fn from_secret(secret: &Source) -> Option<Self> {
+        let current = HashKey::from_secret(secret)?;
+        let entries = secret.content.as_ref()?;
+        let all = Keys::all();
+        let entries = entries.select(Mode::Directory, &all).into_iter();
+        let previous = entries
+            .filter(|(name, _)| name.starts_with(Self::PREVIOUS))
+            .filter_map(|(_, bytes)| HashKey::from_bytes(bytes?).ok())
+            .take(Self::MOST_PREVIOUS);
+        Some(Self { current, previous: previous.collect() })
+    }
+
+    /// The one that new records are written under.
+    pub fn current(&self) -> &HashKey {
+        &self.current
+    }
+
+    /// The one that records name by this id.
+    pub fn get(&self, id: &HashKeyId) -> Option<&HashKey> {
+        std::iter::once(&self.current).chain(&self.previous).find(|key| key.id() == *id)
+    }
+}
+
 /// The hash key of one source.
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub(crate) struct SourceKey([u8; 32]);
@@ -111,21 +151,44 @@ mod tests {
         assert!(!key.id().to_string().contains("0707"));
     }
 
+    fn secret(entries: &[(&str, Vec<u8>)]) -> Source {
+        let metadata = serde_json::json!({
+            "uid": "u", "resourceVersion": "1", "creationTimestamp": "2026-01-01T00:00:00Z",
+        });
+        let entries = entries.iter().map(|(name, value)| (*name, k8s_openapi::ByteString(value.clone())));
+        let data: std::collections::BTreeMap<_, _> = entries.collect();
+        let secret = serde_json::json!({ "metadata": metadata, "data": data });
+        Source::parse(SourceKind::Secret, secret.to_string().as_bytes()).unwrap()
+    }
+
+    fn key(byte: u8) -> HashKey {
+        HashKey::from_bytes(&[byte; 32]).unwrap()
+    }
+
     #[test]
     fn the_installations_secret_holds_it() {
-        let secret = |key: &str, value: Vec<u8>| {
-            let metadata = serde_json::json!({
-                "uid": "u", "resourceVersion": "1", "creationTimestamp": "2026-01-01T00:00:00Z",
-            });
-            let secret = serde_json::json!({
-                "metadata": metadata, "data": { key: k8s_openapi::ByteString(value) },
-            });
-            Source::parse(SourceKind::Secret, secret.to_string().as_bytes()).unwrap()
-        };
-        let key = HashKey::from_secret(&secret("key", vec![7; 32])).map(|key| key.id());
-        assert_eq!(key, Some(HashKey::from_bytes(&[7; 32]).unwrap().id()));
-        assert!(HashKey::from_secret(&secret("other", vec![7; 32])).is_none());
-        assert!(HashKey::from_secret(&secret("key", vec![7; 31])).is_none());
+        let found = |name, value| HashKey::from_secret(&secret(&[(name, value)])).map(|key| key.id());
+        assert_eq!(found("key", vec![7; 32]), Some(key(7).id()));
+        assert_eq!(found("other", vec![7; 32]), None);
+        assert_eq!(found("key", vec![7; 31]), None);
+    }
+
+    #[test]
+    fn earlier_keys_are_found_by_the_ids_that_records_name() {
+        let keys = [
+            ("key", vec![7; 32]),
+            ("previous", vec![6; 32]),
+            ("previous-2026", vec![5; 32]),
+            ("previous-short", vec![4; 31]),
+            ("other", vec![3; 32]),
+        ];
+        let keys = HashKeys::from_secret(&secret(&keys)).unwrap();
+        assert_eq!(keys.current().id(), key(7).id());
+        for (byte, known) in [(7, true), (6, true), (5, true), (4, false), (3, false)] {
+            let id = key(byte).id();
+            assert_eq!(keys.get(&id).map(HashKey::id), known.then_some(id), "{byte}");
+        }
+        assert!(HashKeys::from_secret(&secret(&[("previous", vec![6; 32])])).is_none());
     }
 
     #[test]

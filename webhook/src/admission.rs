@@ -1,39 +1,53 @@
 //! What is recorded of a pod at its admission.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::StreamExt;
-use k8s_openapi::api::core::v1::{Pod, PodSpec, Volume};
 use reload_core::annotation::RECORD;
-use reload_core::digest::Hasher;
 use reload_core::hash_key::HashKey;
-use reload_core::options::Options;
-use reload_core::record::{By, Owner, ReadSource, Record, SourceRecord, UseRecord};
-use reload_core::reference::{Keys, Mode, Selection, references, selection};
-use reload_core::source::{Source, SourceId, SourceKind};
+use reload_core::record::{By, ReadSource, Record, SourceRecord};
+use reload_core::reference::{Keys, Mode};
+use reload_core::source::{IGNORED, SourceId, SourceKind};
 use tokio::time::Instant;
 
 use crate::hash_key::Known;
+use crate::metrics::Cause;
 use crate::server_clock::ServerClock;
-use crate::sources::Sources;
+use crate::sources::{Held, Missed, Sources};
+use crate::subject::Subject;
 
-/// GETs of one pod that are under way at once.
+/// Sources of one pod that are read at once.
 const PARALLEL: usize = 32;
 
 /// The longest that all annotations of a pod may be with ours, in bytes: the API server rejects
 /// pods from 256 KiB on, and later webhooks want room as well.
 const MAX_ANNOTATIONS: usize = 200 * 1024;
 
+/// What records hold.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Records")]
+pub(crate) struct RecordArgs {
+    /// Sources that are never recorded, as configmap/NAME or secret/NAME.
+    #[arg(long, env = "KUBECTL_RELOAD_IGNORE", value_delimiter = ',', default_values = IGNORED)]
+    pub(crate) ignore: Vec<SourceId>,
+
+    /// Whether records show the names of a Secret's keys; without them a drift names no key.
+    #[arg(
+        long,
+        env = "KUBECTL_RELOAD_SECRET_KEY_NAMES",
+        default_value_t = true,
+        action = clap::ArgAction::Set
+    )]
+    pub(crate) secret_key_names: bool,
+}
+
 /// Writes records.
 pub(crate) struct Recorder {
     pub(crate) sources: Sources,
     pub(crate) clock: Arc<ServerClock>,
     pub(crate) hash_key: Known,
-    pub(crate) deadline: Duration,
-    pub(crate) ignore: Vec<SourceId>,
-    pub(crate) secret_key_names: bool,
+    pub(crate) args: RecordArgs,
 }
 
 /// Why a pod is admitted without a record.
@@ -49,84 +63,48 @@ pub(crate) enum Unrecordable {
     TooManyReferences,
 }
 
-/// How many pairs of what uses and what is used are looked at, at most. Pods reach the webhook before
-/// they are validated.
-const MAX_PAIRS: usize = 100_000;
-
-/// Whether there are more: variables by `envFrom` entries, and mounts by sources of volumes.
-fn has_too_many_references(spec: &PodSpec) -> bool {
-    let length = |list: Option<usize>| list.unwrap_or(0);
-    let sources = |volume: &Volume| {
-        length(volume.projected.as_ref().and_then(|projected| projected.sources.as_ref()).map(Vec::len)) + 1
-    };
-    let sources: usize = spec.volumes.iter().flatten().map(sources).sum();
-    let containers = spec.init_containers.iter().flatten().chain(&spec.containers);
-    let pairs = containers.map(|container| {
-        let env = length(container.env.as_ref().map(Vec::len));
-        let env_from = length(container.env_from.as_ref().map(Vec::len));
-        let mounts = length(container.volume_mounts.as_ref().map(Vec::len));
-        (env + 1).saturating_mul(env_from + 1).saturating_add(mounts.saturating_mul(sources))
-    });
-    pairs.fold(0, usize::saturating_add) > MAX_PAIRS
+/// A record, and what it lacks.
+#[derive(Debug)]
+pub(crate) struct Recorded {
+    /// The annotation's value.
+    pub(crate) text: String,
+    pub(crate) lacks: BTreeSet<Cause>,
 }
 
 impl Recorder {
-    /// The record for `pod`, as the annotation's value.
-    pub(crate) async fn record(&self, namespace: &str, pod: &Pod) -> Result<String, Unrecordable> {
-        if pod.spec.as_ref().is_some_and(has_too_many_references) {
-            tracing::warn!(%namespace, owner = ?owner(pod), "not recorded: too many references");
-            return Err(Unrecordable::TooManyReferences);
-        }
-        let uses = self.uses(namespace, pod);
-        let annotations = pod.metadata.annotations.as_ref();
-        let brought = annotations.and_then(|annotations| annotations.get(RECORD));
-        if uses.is_empty() && brought.is_none() {
+    /// The record of a pod. Sources that are not there at `until` are recorded as unread.
+    pub(crate) async fn record(
+        &self,
+        namespace: &str,
+        subject: Subject,
+        until: Instant,
+    ) -> Result<Recorded, Unrecordable> {
+        let Subject { owner, uses, annotations, has_record } = subject;
+        if uses.is_empty() && !has_record {
             return Err(Unrecordable::NothingToRecord);
         }
         let key = self.hash_key.borrow().clone();
-        // One deadline for all of the pod's sources, however many wait for their turn.
-        let deadline = Instant::now() + self.deadline;
-        let sources: BTreeMap<SourceId, SourceRecord> = futures::stream::iter(uses)
-            .map(|(id, modes)| self.source(namespace, id, modes, key.as_deref(), deadline))
+        let taken: Vec<(SourceId, Taken)> = futures::stream::iter(uses)
+            .map(|(id, modes)| self.source(namespace, id, modes, key.as_deref(), until))
             .buffer_unordered(PARALLEL)
             .collect()
             .await;
+        let lacks = taken.iter().filter_map(|(_, taken)| taken.lacks).collect();
+        let sources: BTreeMap<_, _> = taken.into_iter().map(|(id, taken)| (id, taken.record)).collect();
         let hashed = |id: &SourceId| id.kind == SourceKind::Secret;
         let record = Record {
             at: self.clock.now(),
             by: By::Admission,
             namespace: namespace.to_owned(),
-            owner: owner(pod),
+            owner,
             hash_key: key.filter(|_| sources.keys().any(hashed)).map(|key| key.id()),
             sources,
         };
-        let text = record.encode().map_err(|error| {
-            tracing::warn!(%namespace, owner = ?record.owner, sources = record.sources.len(), %error, "not recorded");
-            Unrecordable::TooLong
-        })?;
-        let others: usize = annotations
-            .into_iter()
-            .flatten()
-            .filter(|(name, _)| *name != RECORD)
-            .map(|(name, value)| name.len() + value.len())
-            .sum();
-        if others + RECORD.len() + text.len() > MAX_ANNOTATIONS {
+        let text = record.encode().map_err(|_| Unrecordable::TooLong)?;
+        if annotations + RECORD.len() + text.len() > MAX_ANNOTATIONS {
             return Err(Unrecordable::NoRoom);
         }
-        Ok(text)
-    }
-
-    /// What the pod uses, without what is ignored.
-    fn uses(&self, namespace: &str, pod: &Pod) -> Selection {
-        let Some(spec) = &pod.spec else { return Selection::new() };
-        let annotations = pod.metadata.annotations.iter().flatten();
-        let options = Options::parse("the pod", annotations).unwrap_or_else(|error| {
-            tracing::warn!(%namespace, owner = ?owner(pod), %error, "recorded without its options");
-            Options::default()
-        });
-        let mut uses = selection(&references(spec, &options.extra));
-        uses.retain(|source, _| !self.ignore.contains(source));
-        uses
+        Ok(Recorded { text, lacks })
     }
 
     async fn source(
@@ -135,71 +113,58 @@ impl Recorder {
         id: SourceId,
         modes: BTreeMap<Mode, Keys>,
         key: Option<&HashKey>,
-        deadline: Instant,
-    ) -> (SourceId, SourceRecord) {
-        let record = match self.sources.read(namespace, &id, deadline).await {
-            Err(why) => SourceRecord::Unread(why),
-            Ok(None) => SourceRecord::Absent,
-            Ok(Some(source)) => SourceRecord::Read(self.read(namespace, &id, source, modes, key)),
+        until: Instant,
+    ) -> (SourceId, Taken) {
+        let taken = match self.sources.read(namespace, &id, until).await {
+            Err(missed) => missed.into(),
+            Ok(None) => Taken { record: SourceRecord::Absent, lacks: None },
+            // Hashing takes time as well.
+            Ok(Some(_)) if Instant::now() >= until => Missed::LATE.into(),
+            Ok(Some(held)) => {
+                let taken = self.take(namespace, &id, &held, modes, key);
+                drop(held);
+                // Others have their turn between any two.
+                tokio::task::yield_now().await;
+                taken
+            }
         };
-        (id, record)
+        (id, taken)
     }
 
-    fn read(
+    fn take(
         &self,
         namespace: &str,
         id: &SourceId,
-        source: Source,
+        held: &Held,
         modes: BTreeMap<Mode, Keys>,
         key: Option<&HashKey>,
-    ) -> ReadSource {
-        let named = self.secret_key_names || id.kind == SourceKind::ConfigMap;
-        let mut uses = BTreeMap::new();
-        if let (Some(content), Some(hasher)) = (&source.content, Hasher::new(id, namespace, key)) {
-            for (mode, keys) in modes {
-                let used = UseRecord::of(content, &hasher, mode, &keys);
-                let marks = used.marks.filter(|_| named);
-                uses.insert(mode, UseRecord { keys, marks, digest: used.digest });
-            }
-        }
-        ReadSource {
-            uid: source.uid,
-            resource_version: source.resource_version,
+    ) -> Taken {
+        let named = self.args.secret_key_names || id.kind == SourceKind::ConfigMap;
+        let uses = modes.into_iter().filter_map(|(mode, keys)| {
+            let mut used = held.used(namespace, id, mode, &keys, key)?;
+            used.marks = used.marks.filter(|_| named);
+            Some((mode, used))
+        });
+        let source = &held.source;
+        let record = SourceRecord::Read(ReadSource {
+            uid: source.uid.clone(),
+            resource_version: source.resource_version.clone(),
             immutable: source.immutable,
-            uses,
-        }
+            uses: uses.collect(),
+        });
+        let unhashed = id.kind == SourceKind::Secret && key.is_none();
+        Taken { record, lacks: unhashed.then_some(Cause::NoHashKey) }
     }
 }
 
-fn owner(pod: &Pod) -> Owner {
-    let owners = pod.metadata.owner_references.iter().flatten();
-    let controller =
-        owners.filter(|owner| owner.controller == Some(true)).map(|owner| owner.uid.clone()).next();
-    Owner::at_admission(controller, pod.metadata.name.clone(), pod.metadata.generate_name.clone())
+/// What is recorded of one source, and what that lacks.
+struct Taken {
+    record: SourceRecord,
+    lacks: Option<Cause>,
 }
 
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn is_refused(spec: serde_json::Value) -> bool {
-        has_too_many_references(&serde_json::from_value(spec).unwrap())
-    }
-
-    #[test]
-    fn a_pod_with_thousands_of_references_is_let_through_unlooked_at() {
-        let env: Vec<_> = (0..1000).map(|i| json!({"name": format!("A{i}"), "value": "$(A0)"})).collect();
-        let from: Vec<_> = (0..1000).map(|i| json!({"configMapRef": {"name": format!("m{i}")}})).collect();
-        let mounts: Vec<_> = (0..1000).map(|i| json!({"name": "v", "mountPath": format!("/m{i}")})).collect();
-        let sources: Vec<_> = (0..1000).map(|i| json!({"configMap": {"name": format!("m{i}")}})).collect();
-        let volumes = json!([{"name": "v", "projected": {"sources": sources}}]);
-        assert!(is_refused(json!({"containers": [{"name": "c", "env": env, "envFrom": from}]})));
-        assert!(is_refused(
-            json!({"containers": [{"name": "c", "volumeMounts": mounts}], "volumes": volumes})
-        ));
-        assert!(!is_refused(json!({"containers": [{"name": "c", "env": env}]})));
-        assert!(!is_refused(json!({"containers": [{"name": "c"}], "volumes": volumes})));
+impl From<Missed> for Taken {
+    fn from(missed: Missed) -> Self {
+        Self { record: SourceRecord::Unread(missed.why), lacks: Some(missed.cause) }
     }
 }

@@ -1,133 +1,40 @@
-//! The command line.
+//! The command line. Each part owns its own flags.
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
-use reload_certs::Name;
-use reload_core::source::{IGNORED, SourceId};
 
-use crate::log::{Format, Level};
+use crate::admission::RecordArgs;
+use crate::api::ClusterArgs;
+use crate::certificates::CertificateArgs;
+use crate::limits::LimitArgs;
+use crate::log::LogArgs;
+use crate::server::ServingArgs;
 
 /// Records on every new pod content hashes of the ConfigMaps and Secrets that it uses, so that
 /// `kubectl reload` can tell at any later time whether it still runs on them.
 ///
 /// It never refuses a pod and never waits longer than its deadline.
 #[derive(Debug, Clone, Parser)]
-#[command(version, max_term_width = 100)]
-pub(crate) struct Args {
-    /// Address and port to serve on.
-    #[arg(long, env = "KUBECTL_RELOAD_LISTEN", default_value = "0.0.0.0:8443", help_heading = "Serving")]
-    pub(crate) listen: SocketAddr,
-
-    /// How long one review may take; keep it under the registration's timeoutSeconds.
-    #[arg(
-        long,
-        env = "KUBECTL_RELOAD_DEADLINE",
-        default_value = "1500ms",
-        value_parser = parse_duration,
-        help_heading = "Serving"
-    )]
-    pub(crate) deadline: Duration,
-
-    /// How long to go on serving after SIGTERM, not ready any more, until nobody sends requests here.
-    #[arg(
-        long,
-        env = "KUBECTL_RELOAD_SHUTDOWN_DELAY",
-        default_value = "3s",
-        value_parser = parse_delay,
-        help_heading = "Serving"
-    )]
-    pub(crate) shutdown_delay: Duration,
-
-    /// How long open requests may then take to end.
-    #[arg(
-        long,
-        env = "KUBECTL_RELOAD_DRAIN",
-        default_value = "10s",
-        value_parser = parse_duration,
-        help_heading = "Serving"
-    )]
-    pub(crate) drain: Duration,
-
-    /// Namespace of the installation: it holds the hash key and the certificates.
-    #[arg(
-        long,
-        env = "KUBECTL_RELOAD_NAMESPACE",
-        default_value = "kubectl-reload",
-        help_heading = "Cluster"
-    )]
-    pub(crate) namespace: String,
-
-    /// Kubeconfig file; without it KUBECONFIG, ~/.kube/config or the pod's service account.
-    #[arg(long, help_heading = "Cluster")]
-    pub(crate) kubeconfig: Option<PathBuf>,
-
-    /// Sources that are never recorded, as configmap/NAME or secret/NAME.
-    #[arg(
-        long,
-        env = "KUBECTL_RELOAD_IGNORE",
-        value_delimiter = ',',
-        default_values = IGNORED,
-        help_heading = "Records"
-    )]
-    pub(crate) ignore: Vec<SourceId>,
-
-    /// Whether records show the names of a Secret's keys; without them a drift names no key.
-    #[arg(
-        long,
-        env = "KUBECTL_RELOAD_SECRET_KEY_NAMES",
-        default_value_t = true,
-        action = clap::ArgAction::Set,
-        help_heading = "Records"
-    )]
-    pub(crate) secret_key_names: bool,
-
-    /// Names and addresses on the serving certificate [default: the Service of the installation].
-    #[arg(
-        long = "hostname",
-        env = "KUBECTL_RELOAD_HOSTNAME",
-        value_delimiter = ',',
-        help_heading = "Certificates"
-    )]
-    pub(crate) hostnames: Vec<Name>,
-
-    /// Secret of the installation's namespace that keeps the CA and the serving certificate.
-    #[arg(
-        long,
-        env = "KUBECTL_RELOAD_CERTIFICATES",
-        default_value = "kubectl-reload-certificates",
-        help_heading = "Certificates"
-    )]
-    pub(crate) certificates: String,
-
-    /// MutatingWebhookConfiguration that is given the CA bundle.
-    #[arg(
-        long,
-        env = "KUBECTL_RELOAD_REGISTRATION",
-        default_value = "zz-kubectl-reload",
-        help_heading = "Certificates"
-    )]
-    pub(crate) registration: String,
-
-    /// Form of the log on standard error.
-    #[arg(
-        long,
-        env = "KUBECTL_RELOAD_LOG_FORMAT",
-        default_value = "plain",
-        value_enum,
-        help_heading = "Log"
-    )]
-    pub(crate) log_format: Format,
-
-    /// Least severe level that is logged.
-    #[arg(long, env = "KUBECTL_RELOAD_LOG_LEVEL", default_value = "info", value_enum, help_heading = "Log")]
-    pub(crate) log_level: Level,
+#[command(name = "kubectl-reload-webhook", version, max_term_width = 100)]
+pub struct Args {
+    #[command(flatten)]
+    pub(crate) serving: ServingArgs,
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
+    #[command(flatten)]
+    pub(crate) cluster: ClusterArgs,
+    #[command(flatten)]
+    pub(crate) records: RecordArgs,
+    #[command(flatten)]
+    pub(crate) certificates: CertificateArgs,
+    /// What is logged and how.
+    #[command(flatten)]
+    pub log: LogArgs,
 }
 
-/// A whole number with its unit: `1500ms`, `10s`.
-fn parse_duration(text: &str) -> Result<Duration, String> {
+/// A number with its unit, more than none: `1500ms`, `10s`.
+pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
     parse_delay(text).and_then(|duration| match duration.is_zero() {
         true => Err("must be more than 0".to_owned()),
         false => Ok(duration),
@@ -135,42 +42,77 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
 }
 
 /// The same, or none.
-fn parse_delay(text: &str) -> Result<Duration, String> {
-    let duration: jiff::SignedDuration =
-        text.parse().map_err(|_| "write a number and a unit, as 1500ms or 10s".to_owned())?;
-    match Duration::try_from(duration) {
-        Ok(duration) if duration <= Duration::from_secs(30) => Ok(duration),
+pub(crate) fn parse_delay(text: &str) -> Result<Duration, String> {
+    match parse_long(text)? {
+        duration if duration <= Duration::from_secs(30) => Ok(duration),
         _ => Err("must be at most 30s, the longest that the API server waits".to_owned()),
     }
+}
+
+/// The same, of any length.
+pub(crate) fn parse_long(text: &str) -> Result<Duration, String> {
+    let duration: Option<jiff::SignedDuration> = text.parse().ok();
+    let duration = duration.and_then(|duration| Duration::try_from(duration).ok());
+    duration.ok_or_else(|| "write a number and a unit, as 1500ms, 10s or 24h".to_owned())
 }
 
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
+    use reload_core::source::SourceId;
 
     use super::*;
+
+    fn parse(arguments: &[&str]) -> Result<Args, String> {
+        let all = ["kubectl-reload-webhook"].iter().chain(arguments);
+        Args::try_parse_from(all).map_err(|error| error.to_string())
+    }
 
     #[test]
     fn the_command_line_is_well_formed() {
         Args::command().debug_assert();
-        let args = Args::parse_from(["kubectl-reload-webhook"]);
-        assert_eq!(args.deadline, Duration::from_millis(1500));
-        assert!(args.ignore.contains(&SourceId::config_map("kube-root-ca.crt")));
-        assert!(args.secret_key_names);
+        let args = parse(&[]).unwrap();
+        assert_eq!(args.serving.deadline, Duration::from_millis(1500));
+        assert!(args.records.ignore.contains(&SourceId::config_map("kube-root-ca.crt")));
+        assert!(args.records.secret_key_names);
+    }
+
+    #[test]
+    fn every_flag_has_an_environment_variable_a_group_and_a_text() {
+        let command = Args::command();
+        let flags =
+            command.get_arguments().filter(|flag| !["help", "version"].contains(&flag.get_id().as_str()));
+        for flag in flags {
+            let long = flag.get_long().unwrap();
+            let variable = format!("KUBECTL_RELOAD_{}", long.to_uppercase().replace('-', "_"));
+            assert_eq!(flag.get_env().unwrap().to_str(), Some(variable.as_str()));
+            assert!(flag.get_help_heading().is_some(), "--{long} is in no group");
+            assert!(flag.get_help().is_some(), "--{long} has no text");
+        }
     }
 
     #[test]
     fn a_bad_value_is_refused_with_what_to_write() {
-        for (arguments, expected) in [
-            (["--deadline", "soon"], "1500ms or 10s"),
-            (["--deadline", "0s"], "more than 0"),
-            (["--drain", "5h"], "at most 30s"),
-            (["--ignore", "pod/x"], "configmap/NAME"),
-            (["--log-level", "loud"], "possible values"),
-        ] {
-            let all = ["kubectl-reload-webhook"].into_iter().chain(arguments);
-            let error = Args::try_parse_from(all).unwrap_err().to_string();
+        let cases: [(&[&str], &str); 11] = [
+            (&["--deadline", "soon"], "1500ms, 10s"),
+            (&["--deadline", "0s"], "more than 0"),
+            (&["--drain", "5h"], "at most 30s"),
+            (&["--ignore", "pod/x"], "configmap/NAME"),
+            (&["--log-level", "loud"], "possible values"),
+            (&["--max-reviews", "0"], "from 1 to 100000"),
+            (&["--max-reads", "many"], "from 1 to 100000"),
+            (&["--namespace", "../x"], "lower-case letters"),
+            (&["--listen", "8443"], "socket address"),
+            (&["--tls-cert-file", "a"], "--tls-private-key-file"),
+            (
+                &["--tls-cert-file", "a", "--tls-private-key-file", "b", "--registration", "c"],
+                "cannot be used with",
+            ),
+        ];
+        for (arguments, expected) in cases {
+            let error = parse(arguments).unwrap_err();
             assert!(error.contains(expected), "{arguments:?}: {error}");
         }
+        assert!(parse(&["--tls-cert-file", "a", "--tls-private-key-file", "b"]).is_ok());
     }
 }

@@ -1,6 +1,12 @@
 //! The hash key's Secret in the install namespace, made by the first replica that finds none.
+//!
+//! A rotation is a change of that Secret: its `key` becomes an entry `previous` (or one whose name
+//! begins so), and 32 new random bytes the `key`. Each replica takes it up within a minute; records
+//! name the key that they were written under by its id, and readers find it among the earlier ones.
+//! docs/operations.md has the commands.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,13 +15,12 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::api::{ObjectMeta, PostParams};
 use kube::{Api, Client};
 use reload_core::hash_key::HashKey;
-use reload_core::record::Unread;
 use reload_core::source::SourceId;
 use tokio::sync::watch;
-use tokio::time::Instant;
 use zeroize::Zeroizing;
 
-use crate::sources::Sources;
+use crate::api::{ApiServer, ReadError};
+use crate::metrics::Metrics;
 
 /// The hash key once it is known; until then Secrets are recorded without content.
 pub(crate) type Known = watch::Receiver<Option<Arc<HashKey>>>;
@@ -26,17 +31,16 @@ const RETRY: Duration = Duration::from_secs(5);
 /// How often the Secret is looked at again.
 const INTERVAL: Duration = Duration::from_secs(60);
 
-/// How long one look may take.
+/// How long making the Secret may take.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 #[derive(Debug, thiserror::Error)]
 enum Error {
     #[error(
-        "secret {namespace}/{name} could not be read ({why:?}): grant get on it to the webhook's service \
-         account",
+        "secret {namespace}/{name} could not be read: {source}",
         name = HashKey::SECRET_NAME
     )]
-    Unread { namespace: String, why: Unread },
+    Unread { namespace: String, source: ReadError },
     #[error(
         "secret {namespace}/{name} could not be made ({cause}): grant create on secrets in that namespace \
          to the webhook's service account",
@@ -56,28 +60,36 @@ enum Error {
 /// Where the hash key is kept, and who is told of it.
 pub(crate) struct Search {
     secrets: Api<Secret>,
-    sources: Sources,
+    api: Arc<ApiServer>,
+    metrics: Arc<Metrics>,
     namespace: String,
     found: watch::Sender<Option<Arc<HashKey>>>,
 }
 
 impl Search {
     /// A search in the install namespace, and where its result will be.
-    pub(crate) fn new(client: Client, sources: Sources, namespace: String) -> (Self, Known) {
+    pub(crate) fn new(
+        client: Client,
+        api: Arc<ApiServer>,
+        metrics: Arc<Metrics>,
+        namespace: String,
+    ) -> (Self, Known) {
         let (found, known) = watch::channel(None);
-        (Self { secrets: Api::namespaced(client, &namespace), sources, namespace, found }, known)
+        (Self { secrets: Api::namespaced(client, &namespace), api, metrics, namespace, found }, known)
     }
 
-    /// Finds or makes the hash key; false where it could not, which is logged.
-    pub(crate) async fn once(&self) -> bool {
+    /// Finds or makes the hash key; what hinders it is logged. Returns how long to wait until it is
+    /// looked for again.
+    pub(crate) async fn once(&self) -> Duration {
         let known = self.found.borrow().clone();
-        match find_or_make(&self.secrets, &self.sources, &self.namespace, known.as_deref()).await {
+        match find_or_make(&self.secrets, &self.api, &self.namespace, known.as_deref()).await {
             Ok(key) => {
                 if known.is_none_or(|known| known.id() != key.id()) {
                     tracing::info!(id = %key.id(), "hash key found");
+                    self.metrics.set_hash_key(Some(&key.id().to_string()));
                     self.found.send_replace(Some(Arc::new(key)));
                 }
-                true
+                INTERVAL
             }
             Err(error) => {
                 let meanwhile = match known {
@@ -85,18 +97,22 @@ impl Search {
                     None => "until then Secrets are recorded without their content",
                 };
                 tracing::error!("{error}; {meanwhile}");
-                false
+                match error {
+                    // What an administrator has to mend is not worth a line every few seconds.
+                    Error::Unread { source: ReadError::Forbidden, .. } | Error::Garbled(_) => INTERVAL,
+                    _ => RETRY,
+                }
             }
         }
     }
 
-    /// Keeps looking: for a first key, for one that was put in its place, and whether it is still
-    /// there. Never ends.
-    pub(crate) async fn keep_watch(&self) {
+    /// Keeps looking, first after `wait`: for a first key, for one that was put in its place, and
+    /// whether it is still there. Never ends.
+    pub(crate) async fn keep_watch(&self, wait: Duration) -> Infallible {
+        let mut wait = wait;
         loop {
-            let known = self.found.borrow().is_some();
-            tokio::time::sleep(if known { INTERVAL } else { RETRY }).await;
-            self.once().await;
+            tokio::time::sleep(wait).await;
+            wait = self.once().await;
         }
     }
 }
@@ -114,11 +130,11 @@ fn reason(error: &kube::Error) -> String {
 /// else a new one.
 async fn find_or_make(
     secrets: &Api<Secret>,
-    sources: &Sources,
+    api: &ApiServer,
     namespace: &str,
     known: Option<&HashKey>,
 ) -> Result<HashKey, Error> {
-    if let Some(key) = find(sources, namespace).await? {
+    if let Some(key) = find(api, namespace).await? {
         return Ok(key);
     }
     let mut bytes = Zeroizing::new([0; HashKey::LENGTH]);
@@ -131,19 +147,22 @@ async fn find_or_make(
         data: Some(BTreeMap::from([(HashKey::SECRET_KEY.to_owned(), ByteString(bytes.to_vec()))])),
         ..Secret::default()
     };
-    let created = secrets.create(&PostParams::default(), &secret).await;
+    let params = PostParams::default();
+    let created = tokio::time::timeout(TIMEOUT, secrets.create(&params, &secret)).await;
     // Another replica may have been faster: whatever is there now is the key.
-    let made = find(sources, namespace).await?;
+    let made = find(api, namespace).await?;
     made.ok_or_else(|| Error::NotMade {
         namespace: namespace.to_owned(),
-        cause: created.err().map(|error| reason(&error)).unwrap_or_default(),
+        cause: match created {
+            Err(_) => "no answer in time".to_owned(),
+            Ok(created) => created.err().map(|error| reason(&error)).unwrap_or_default(),
+        },
     })
 }
 
-async fn find(sources: &Sources, namespace: &str) -> Result<Option<HashKey>, Error> {
-    let id = SourceId::secret(HashKey::SECRET_NAME);
-    let found = sources.read(namespace, &id, Instant::now() + TIMEOUT).await;
-    let found = found.map_err(|why| Error::Unread { namespace: namespace.to_owned(), why })?;
+async fn find(api: &ApiServer, namespace: &str) -> Result<Option<HashKey>, Error> {
+    let found = api.get(namespace, &SourceId::secret(HashKey::SECRET_NAME)).await;
+    let found = found.map_err(|source| Error::Unread { namespace: namespace.to_owned(), source })?;
     found
         .map(|secret| HashKey::from_secret(&secret).ok_or_else(|| Error::Garbled(namespace.to_owned())))
         .transpose()

@@ -1,73 +1,256 @@
-//! Reviews: from an AdmissionReview to the answer, which always admits the pod.
+//! Reviews: from an AdmissionReview (`admission.k8s.io/v1`) to the answer, which always admits the
+//! pod.
+//!
+//! Types of its own: those of the client copy a review several times while they parse it, and refuse
+//! it whole where the pod in it is not well-formed.
 
-use json_patch::jsonptr::PointerBuf;
-use json_patch::{AddOperation, Patch, PatchOperation, RemoveOperation};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use k8s_openapi::api::core::v1::Pod;
-use kube::core::DynamicObject;
-use kube::core::admission::{AdmissionRequest, AdmissionResponse, AdmissionReview, Operation};
 use reload_core::annotation::RECORD;
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
+use serde_json::value::RawValue;
 
-use crate::admission::{Recorder, Unrecordable};
-use crate::metrics::{Metrics, Result as Outcome};
+const API_VERSION: &str = "admission.k8s.io/v1";
+const KIND: &str = "AdmissionReview";
 
 /// A body that is no AdmissionReview of v1 with a request.
-#[derive(Debug, thiserror::Error)]
-#[error("the body is no admission.k8s.io/v1 AdmissionReview of a pod with a request")]
-pub(crate) struct NoReview;
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the body is no admission.k8s.io/v1 AdmissionReview that has a request with a uid")]
+pub struct NoReview;
 
-/// Reads a review's body.
-pub(crate) fn parse(body: &[u8]) -> Result<AdmissionRequest<Pod>, NoReview> {
-    let review: AdmissionReview<Pod> = serde_json::from_slice(body).map_err(|_| NoReview)?;
-    if review.types.api_version != "admission.k8s.io/v1" || review.types.kind != "AdmissionReview" {
-        return Err(NoReview);
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Review<'a> {
+    #[serde(borrow)]
+    api_version: Cow<'a, str>,
+    #[serde(borrow)]
+    kind: Cow<'a, str>,
+    #[serde(borrow)]
+    request: Option<RawRequest<'a>>,
+}
+
+/// What of a request is looked at. Whatever of it is not of its type is as good as not there, but for
+/// the uid.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RawRequest<'a> {
+    uid: String,
+    #[serde(default, borrow)]
+    kind: Option<&'a RawValue>,
+    #[serde(default, borrow)]
+    resource: Option<&'a RawValue>,
+    #[serde(default, borrow)]
+    sub_resource: Option<&'a RawValue>,
+    #[serde(default, borrow)]
+    operation: Option<&'a RawValue>,
+    #[serde(default, borrow)]
+    namespace: Option<&'a RawValue>,
+    #[serde(default, borrow)]
+    name: Option<&'a RawValue>,
+    #[serde(default, borrow)]
+    object: Option<&'a RawValue>,
+}
+
+/// `request.kind` and `request.resource`.
+#[derive(Deserialize, Default, PartialEq, Eq)]
+struct GroupVersion {
+    #[serde(default)]
+    group: String,
+    #[serde(default)]
+    version: String,
+    #[serde(default)]
+    kind: String,
+    #[serde(default)]
+    resource: String,
+}
+
+/// A review's request.
+#[derive(Debug)]
+pub struct Request {
+    /// What the answer has to repeat.
+    pub uid: String,
+    /// Where the pod is to be, whatever the pod itself says.
+    pub namespace: String,
+    /// Its name, empty where it has a `generateName`.
+    pub name: String,
+    /// What it asks for.
+    pub subject: Reviewed,
+}
+
+/// What a request asks for.
+#[derive(Debug)]
+pub enum Reviewed {
+    /// A pod to be made.
+    Pod(Box<Pod>, Place),
+    /// A pod to be made that is not well-formed.
+    Invalid(Place),
+    /// Something that is none of ours.
+    Other,
+}
+
+/// Where in the pod the record's annotation goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// There is no `metadata`.
+    NoMetadata,
+    /// There are no annotations.
+    NoAnnotations,
+    /// There are annotations.
+    Annotations {
+        /// One of them is a record, which another pod's or an earlier answer may be.
+        has_record: bool,
+    },
+    /// The metadata is not well-formed.
+    Unknown,
+}
+
+impl Request {
+    /// Reads a review's body.
+    ///
+    /// # Errors
+    /// [`NoReview`], where there is no uid to answer to.
+    pub fn parse(body: &[u8]) -> Result<Self, NoReview> {
+        let review: Review<'_> = serde_json::from_slice(body).map_err(|_| NoReview)?;
+        if review.api_version != API_VERSION || review.kind != KIND {
+            return Err(NoReview);
+        }
+        let request = review.request.ok_or(NoReview)?;
+        if request.uid.is_empty() {
+            return Err(NoReview);
+        }
+        Ok(Self {
+            subject: request.subject(),
+            namespace: text(request.namespace),
+            name: text(request.name),
+            uid: request.uid,
+        })
     }
-    let request: AdmissionRequest<Pod> = review.try_into().map_err(|_| NoReview)?;
-    if request.uid.is_empty() { Err(NoReview) } else { Ok(request) }
 }
 
-/// Answers a review: with the pod's record, or as it came.
-pub(crate) async fn answer(
-    recorder: &Recorder,
-    metrics: &Metrics,
-    request: &AdmissionRequest<Pod>,
-) -> AdmissionReview<DynamicObject> {
-    let response = AdmissionResponse::from(request);
-    let (response, outcome) = match (&request.object, &request.operation) {
-        (Some(pod), Operation::Create) => {
-            let namespace = request.namespace.as_deref().unwrap_or_default();
-            let record = recorder.record(namespace, pod).await;
-            let outcome = Outcome::from(&record);
-            tracing::debug!(uid = %request.uid, %namespace, name = %request.name, ?outcome, "reviewed");
-            (patched(response, pod, record), outcome)
+impl RawRequest<'_> {
+    fn subject(&self) -> Reviewed {
+        let core = |value: &GroupVersion| value.group.is_empty() && value.version == "v1";
+        let kind: GroupVersion = value(self.kind);
+        let resource: GroupVersion = value(self.resource);
+        let is_pod = core(&kind) && kind.kind == "Pod" && core(&resource) && resource.resource == "pods";
+        let is_creation = text(self.operation) == "CREATE" && text(self.sub_resource).is_empty();
+        let Some(object) = self.object.filter(|_| is_pod && is_creation) else { return Reviewed::Other };
+        let place = Place::of(object);
+        match serde_json::from_str(object.get()) {
+            Ok(pod) if place != Place::Unknown => Reviewed::Pod(Box::new(pod), place),
+            _ => Reviewed::Invalid(place),
         }
-        _ => (response, Outcome::NotACreate),
-    };
-    metrics.reviews.get_or_create(&outcome.into()).inc();
-    response.into_review()
+    }
 }
 
-fn patched(
-    response: AdmissionResponse,
-    pod: &Pod,
-    record: Result<String, Unrecordable>,
-) -> AdmissionResponse {
-    let annotations = pod.metadata.annotations.as_ref();
-    let annotation = PointerBuf::from_tokens(["metadata", "annotations", RECORD]);
-    let add = |path, value| PatchOperation::Add(AddOperation { path, value });
-    let operation = match (record, annotations) {
-        (Ok(record), Some(_)) => add(annotation, record.into()),
-        (Ok(record), None) => {
-            add(PointerBuf::from_tokens(["metadata", "annotations"]), json!({ RECORD: record }))
+fn value<T: Default + for<'a> Deserialize<'a>>(raw: Option<&RawValue>) -> T {
+    raw.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default()
+}
+
+fn text(raw: Option<&RawValue>) -> String {
+    value(raw)
+}
+
+impl Place {
+    fn of(object: &RawValue) -> Self {
+        #[derive(Deserialize)]
+        struct Object<'a> {
+            #[serde(borrow)]
+            metadata: Option<&'a RawValue>,
         }
-        // Another pod's record must not stay where this one's cannot be written.
-        (Err(_), Some(annotations)) if annotations.contains_key(RECORD) => {
-            PatchOperation::Remove(RemoveOperation { path: annotation })
+        #[derive(Deserialize)]
+        struct Metadata<'a> {
+            #[serde(borrow)]
+            annotations: Option<&'a RawValue>,
         }
-        (Err(_), _) => return response,
-    };
-    let unpatched = response.clone();
-    response.with_patch(Patch(vec![operation])).unwrap_or(unpatched)
+        let Some(Object { metadata }) = map(object) else { return Self::Unknown };
+        let Some(metadata) = metadata else { return Self::NoMetadata };
+        let Some(Metadata { annotations }) = map(metadata) else { return Self::Unknown };
+        let Some(annotations) = annotations else { return Self::NoAnnotations };
+        map::<BTreeMap<String, IgnoredAny>>(annotations).map_or(Self::Unknown, |annotations| {
+            Self::Annotations { has_record: annotations.contains_key(RECORD) }
+        })
+    }
+}
+
+/// A JSON object; a list would pass for one, too, and no patch fits into it.
+fn map<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Option<T> {
+    raw.get().trim_start().starts_with('{').then(|| serde_json::from_str(raw.get()).ok()).flatten()
+}
+
+/// The answer: the pod is admitted, with a record or without.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Answer {
+    api_version: &'static str,
+    kind: &'static str,
+    response: Response,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Response {
+    uid: String,
+    allowed: bool,
+    #[serde(flatten)]
+    patch: Option<Patch>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Patch {
+    patch_type: &'static str,
+    patch: String,
+}
+
+impl Answer {
+    /// The object as it came.
+    pub fn unmodified(uid: String) -> Self {
+        Self { api_version: API_VERSION, kind: KIND, response: Response { uid, allowed: true, patch: None } }
+    }
+
+    /// With this record.
+    pub fn recorded(uid: String, place: Place, record: &str) -> Self {
+        let operation = match place {
+            Place::Annotations { .. } => json!({"op": "add", "path": path(), "value": record}),
+            Place::NoAnnotations => {
+                json!({"op": "add", "path": "/metadata/annotations", "value": {RECORD: record}})
+            }
+            Place::NoMetadata => {
+                json!({"op": "add", "path": "/metadata", "value": {"annotations": {RECORD: record}}})
+            }
+            Place::Unknown => return Self::unmodified(uid),
+        };
+        Self::patched(uid, &operation)
+    }
+
+    /// Without a record: another pod's must not stay where this one's cannot be written.
+    pub fn unrecorded(uid: String, place: Place) -> Self {
+        match place {
+            Place::Annotations { has_record: true } => {
+                Self::patched(uid, &json!({"op": "remove", "path": path()}))
+            }
+            _ => Self::unmodified(uid),
+        }
+    }
+
+    fn patched(uid: String, operation: &serde_json::Value) -> Self {
+        let patch = STANDARD.encode(json!([operation]).to_string());
+        let mut answer = Self::unmodified(uid);
+        answer.response.patch = Some(Patch { patch_type: "JSONPatch", patch });
+        answer
+    }
+}
+
+/// The annotation as a JSON pointer (RFC 6901).
+fn path() -> String {
+    format!("/metadata/annotations/{}", RECORD.replace('~', "~0").replace('/', "~1"))
 }
 
 #[cfg(test)]

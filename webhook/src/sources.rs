@@ -1,77 +1,136 @@
-//! Reading sources: a live GET each, nothing kept.
+//! Sources as reviews ask for them: live, shared, and refused while the API server answers none.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use http::StatusCode;
-use http_body_util::{BodyExt, Limited};
-use kube::Client;
+use futures::FutureExt;
 use reload_core::record::Unread;
-use reload_core::source::{Source, SourceId};
+use reload_core::source::SourceId;
 use tokio::time::Instant;
-use zeroize::Zeroizing;
 
-use crate::server_clock::ServerClock;
+use crate::api::{ApiServer, ReadError};
+use crate::coalesce::{Coalesced, Limits, NoOutcome};
+use crate::metrics::{Cause, Metrics, ReadResult};
 
-/// The largest answer that is read, in bytes. The API server keeps objects under 1.5 MiB; base64
-/// and the copy in an annotation add to it.
-const MAX_ANSWER: usize = 8 * 1024 * 1024;
+mod guard;
+mod held;
 
-/// Reads ConfigMaps and Secrets with the right `get` alone.
-#[derive(Clone)]
+pub(crate) use guard::Guard;
+pub(crate) use held::Held;
+
+/// Keys that are read or waited for, per GET that may be under way.
+const KEYS_PER_READ: usize = 64;
+
+/// A source that was not read, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Missed {
+    /// As records have it.
+    pub(crate) why: Unread,
+    /// As metrics have it.
+    pub(crate) cause: Cause,
+}
+
+impl Missed {
+    /// It did not come in time.
+    pub(crate) const LATE: Self = Self { why: Unread::Timeout, cause: Cause::Timeout };
+}
+
+type Key = (String, SourceId);
+type Outcome = Result<Option<Arc<Held>>, ReadError>;
+
+/// Reads sources for reviews.
 pub(crate) struct Sources {
-    client: Client,
-    clock: Arc<ServerClock>,
+    reads: Coalesced<Key, Outcome>,
+    guard: Arc<Guard>,
 }
 
 impl Sources {
-    pub(crate) fn new(client: Client, clock: Arc<ServerClock>) -> Self {
-        Self { client, clock }
+    /// At most `max_reads` GETs are under way.
+    pub(crate) fn new(api: Arc<ApiServer>, max_reads: usize, metrics: Arc<Metrics>) -> Self {
+        let guard = Arc::new(Guard::new(api.clone(), metrics.clone()));
+        let limits = Limits { reads: max_reads, keys: max_reads * KEYS_PER_READ };
+        let reads = {
+            let guard = guard.clone();
+            let joined = metrics.reads_coalesced.clone();
+            Coalesced::new(limits, joined, move |key| {
+                get(api.clone(), guard.clone(), metrics.clone(), key).boxed()
+            })
+        };
+        Self { reads, guard }
     }
 
-    /// The source as it is now, `None` where it does not exist; at `deadline` it is given up.
+    /// What watches over the reads.
+    pub(crate) fn guard(&self) -> Arc<Guard> {
+        self.guard.clone()
+    }
+
+    /// The source as it is now, `None` where it does not exist; at `until` it is given up.
     pub(crate) async fn read(
         &self,
         namespace: &str,
         source: &SourceId,
-        deadline: Instant,
-    ) -> Result<Option<Source>, Unread> {
+        until: Instant,
+    ) -> Result<Option<Arc<Held>>, Missed> {
         if !source.is_valid() {
             return Ok(None);
         }
-        match tokio::time::timeout_at(deadline, self.get(namespace, source)).await {
-            Ok(answer) => answer,
-            Err(_) => Err(Unread::Timeout),
+        if let Some(why) = self.guard.refusal(source.kind) {
+            return Err(Missed { why, cause: Cause::Breaker });
+        }
+        // A read that could only be given up is not asked for.
+        if Instant::now() >= until {
+            return Err(Missed::LATE);
+        }
+        let key = (namespace.to_owned(), source.clone());
+        let outcome = tokio::time::timeout_at(until, self.reads.get(key)).await;
+        match outcome.map_err(|_| Missed::LATE)? {
+            Ok(outcome) => outcome.map_err(Missed::from),
+            Err(NoOutcome::Crowded) => Err(Missed { why: Unread::Overload, cause: Cause::Overload }),
+            Err(NoOutcome::Lost) => Err(Missed { why: Unread::Error, cause: Cause::Panic }),
         }
     }
+}
 
-    async fn get(&self, namespace: &str, source: &SourceId) -> Result<Option<Source>, Unread> {
-        let path = format!("/api/v1/namespaces/{namespace}/{}/{}", source.kind.plural(), source.name);
-        let request =
-            http::Request::get(path).body(kube::client::Body::empty()).map_err(|_| Unread::Error)?;
-        // Not the client's typed GET: it prints an answer that it cannot parse.
-        let response = self.client.send(request).await.map_err(|error| {
-            tracing::warn!(%namespace, %source, error = %error, "could not read a source");
-            Unread::Error
-        })?;
-        self.clock.observe(response.headers());
-        match response.status() {
-            StatusCode::OK => {}
-            StatusCode::NOT_FOUND => return Ok(None),
-            status => {
-                tracing::warn!(%namespace, %source, %status, "could not read a source");
-                return Err(match status {
-                    StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Unread::Forbidden,
-                    StatusCode::TOO_MANY_REQUESTS => Unread::Overload,
-                    _ => Unread::Error,
-                });
-            }
-        }
-        let body =
-            Limited::new(response.into_body(), MAX_ANSWER).collect().await.map_err(|_| Unread::Error)?;
-        let json = Zeroizing::new(body.to_bytes().to_vec());
-        Source::parse(source.kind, &json).map(Some).map_err(|error| {
-            tracing::warn!(%namespace, %source, %error, "could not read a source");
-            Unread::Error
-        })
+impl From<ReadError> for Missed {
+    fn from(error: ReadError) -> Self {
+        let why = error.unread();
+        let cause = match why {
+            Unread::Timeout => Cause::Timeout,
+            Unread::Forbidden => Cause::Forbidden,
+            Unread::Overload => Cause::Overload,
+            Unread::Error | Unread::Other => Cause::Error,
+        };
+        Self { why, cause }
+    }
+}
+
+async fn get(
+    api: Arc<ApiServer>,
+    guard: Arc<Guard>,
+    metrics: Arc<Metrics>,
+    (namespace, source): Key,
+) -> Outcome {
+    // Those that waited for their turn while the breaker opened.
+    if let Some(why) = guard.refusal(source.kind) {
+        return Err(refused(why));
+    }
+    let start = Instant::now();
+    let got = api.get(&namespace, &source).await;
+    let took: Duration = start.elapsed();
+    metrics.read(ReadResult::of(&got), took);
+    if let Err(error) = &got {
+        tracing::warn!(%namespace, %source, %error, "could not read a source");
+    }
+    guard.observe(&namespace, &source, api.outcome(&got, took));
+    Ok(got?.map(|source| Arc::new(Held::new(source))))
+}
+
+/// The error that stands for what failed last.
+fn refused(why: Unread) -> ReadError {
+    match why {
+        Unread::Timeout => ReadError::Timeout,
+        Unread::Overload => ReadError::TooManyRequests,
+        Unread::Forbidden => ReadError::Forbidden,
+        Unread::Error | Unread::Other => ReadError::Connection,
     }
 }

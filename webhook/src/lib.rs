@@ -1,0 +1,29 @@
+//! The admission webhook: on every new pod it records the configuration that the pod is about to
+//! start with.
+//!
+//! A review comes in by the [`mod@router`], which reads it ([`review`]), takes of the pod what
+//! matters ([`subject`]), has its sources read and writes the record ([`admission`]). Reads are live
+//! ([`api`]), shared ([`coalesce`]) and refused while none are answered ([`breaker`]); [`sources`]
+//! puts the three together. The rest keeps it all running: [`mod@server`], [`certificates`],
+//! [`hash_key`], [`health`], [`metrics`], [`limits`].
+
+mod admission;
+mod api;
+mod args;
+mod breaker;
+mod certificates;
+mod coalesce;
+mod hash_key;
+mod health;
+mod limits;
+pub mod log;
+mod metrics;
+pub mod review;
+mod router;
+mod server;
+mod server_clock;
+mod sources;
+mod subject;
+
+pub use args::Args;
+pub use server::run;

@@ -1,0 +1,146 @@
+//! Watches over the reads: a breaker per kind, and requests in the background that tell a sick API
+//! server from a sick namespace, and when it is well again.
+
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use reload_core::record::Unread;
+use reload_core::source::{SourceId, SourceKind};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::api::ApiServer;
+use crate::breaker::{Breaker, Change, Outcome};
+use crate::metrics::Metrics;
+
+/// How often the API server is asked for a sign of life while all is well.
+const HEARTBEAT: Duration = Duration::from_secs(10);
+
+/// Second opinions are no closer together than this.
+const LEAST_WAIT: Duration = Duration::from_millis(500);
+
+/// A breaker for ConfigMaps and one for Secrets: an encryption plugin that hangs stops Secrets
+/// alone.
+pub(crate) struct Guard {
+    api: Arc<ApiServer>,
+    metrics: Arc<Metrics>,
+    kinds: [Mutex<Kind>; 2],
+    wake: Notify,
+}
+
+#[derive(Default)]
+struct Kind {
+    breaker: Breaker,
+    /// What failed last, to be tried again as the probe: whatever ails it, the probe is ailed too.
+    failed: Option<(String, SourceId)>,
+}
+
+impl Guard {
+    pub(crate) fn new(api: Arc<ApiServer>, metrics: Arc<Metrics>) -> Self {
+        Self { api, metrics, kinds: Default::default(), wake: Notify::new() }
+    }
+
+    /// Why reads of this kind are refused at present, if they are.
+    pub(crate) fn refusal(&self, kind: SourceKind) -> Option<Unread> {
+        self.kind(kind).breaker.refusal()
+    }
+
+    /// Takes note of a read.
+    pub(crate) fn observe(&self, namespace: &str, source: &SourceId, outcome: Outcome) {
+        let mut kind = self.kind(source.kind);
+        if let Outcome::Failed(_) = outcome {
+            kind.failed = Some((namespace.to_owned(), source.clone()));
+        }
+        let change = kind.breaker.observe(Instant::now(), Some(namespace), outcome);
+        let wake = change.is_some() || kind.breaker.suspects();
+        drop(kind);
+        self.tell(source.kind, change);
+        if wake {
+            self.wake.notify_one();
+        }
+    }
+
+    /// Asks the API server for signs of life, and probes while a breaker is open. Never ends.
+    pub(crate) async fn keep_watch(&self) -> Infallible {
+        let mut pinged = None;
+        loop {
+            if self.wants_ping(pinged) {
+                self.ping().await;
+                pinged = Some(Instant::now());
+            }
+            tokio::join!(self.probe(SourceKind::ConfigMap), self.probe(SourceKind::Secret));
+            tokio::select! {
+                () = tokio::time::sleep_until(self.due(pinged)) => {}
+                () = self.wake.notified() => {}
+            }
+        }
+    }
+
+    fn wants_ping(&self, pinged: Option<Instant>) -> bool {
+        let since = pinged.map(|pinged| pinged.elapsed());
+        since.is_none_or(|since| since >= HEARTBEAT || (since >= LEAST_WAIT && self.suspects()))
+    }
+
+    fn suspects(&self) -> bool {
+        KINDS.iter().any(|kind| self.kind(*kind).breaker.suspects())
+    }
+
+    fn due(&self, pinged: Option<Instant>) -> Instant {
+        let pinged = pinged.unwrap_or_else(Instant::now);
+        let ping = pinged + if self.suspects() { LEAST_WAIT } else { HEARTBEAT };
+        KINDS.iter().filter_map(|kind| self.kind(*kind).breaker.probe_at()).fold(ping, Instant::min)
+    }
+
+    async fn ping(&self) {
+        let outcome = self.api.ping().await;
+        for kind in KINDS {
+            let change = self.kind(kind).breaker.observe(Instant::now(), None, outcome);
+            self.tell(kind, change);
+        }
+    }
+
+    async fn probe(&self, kind: SourceKind) {
+        if !self.kind(kind).breaker.begin_probe(Instant::now()) {
+            return;
+        }
+        let failed = self.kind(kind).failed.clone();
+        let outcome = match failed {
+            Some((namespace, source)) => {
+                let start = Instant::now();
+                let got = self.api.get(&namespace, &source).await;
+                self.api.outcome(&got, start.elapsed())
+            }
+            None => self.api.ping().await,
+        };
+        let change = self.kind(kind).breaker.end_probe(Instant::now(), outcome);
+        self.tell(kind, change);
+    }
+
+    fn tell(&self, kind: SourceKind, change: Option<Change>) {
+        match change {
+            None => return,
+            Some(Change::Opened(why)) => tracing::warn!(
+                kind = kind.plural(),
+                ?why,
+                "the API server does not answer reads: pods are admitted at once, their sources unread"
+            ),
+            Some(Change::Closed) => {
+                tracing::info!(kind = kind.plural(), "the API server answers reads again")
+            }
+        }
+        let open = KINDS.iter().any(|kind| self.refusal(*kind).is_some());
+        self.metrics.breaker_open.set(open.into());
+    }
+
+    fn kind(&self, kind: SourceKind) -> MutexGuard<'_, Kind> {
+        let [config_maps, secrets] = &self.kinds;
+        let kind = match kind {
+            SourceKind::ConfigMap => config_maps,
+            SourceKind::Secret => secrets,
+        };
+        kind.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+const KINDS: [SourceKind; 2] = [SourceKind::ConfigMap, SourceKind::Secret];

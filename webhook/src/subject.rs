@@ -1,0 +1,106 @@
+//! What of a pod matters for its record. The pod itself is let go of before anything is waited for.
+
+use k8s_openapi::api::core::v1::{Pod, PodSpec, Volume};
+use reload_core::annotation::RECORD;
+use reload_core::options::Options;
+use reload_core::record::Owner;
+use reload_core::reference::{Selection, references, selection};
+use reload_core::source::SourceId;
+
+use crate::admission::Unrecordable;
+
+/// How many pairs of what uses and what is used are looked at, at most. Pods reach the webhook before
+/// they are validated.
+const MAX_PAIRS: usize = 100_000;
+
+/// A pod to record.
+#[derive(Debug)]
+pub(crate) struct Subject {
+    pub(crate) owner: Owner,
+    /// What it uses, without what is ignored.
+    pub(crate) uses: Selection,
+    /// The length of its annotations, in bytes, without a record that it brought along.
+    pub(crate) annotations: usize,
+    /// Whether it brought one.
+    pub(crate) has_record: bool,
+}
+
+impl Subject {
+    /// # Errors
+    /// [`Unrecordable::TooManyReferences`]
+    pub(crate) fn of(pod: &Pod, ignore: &[SourceId]) -> Result<Self, Unrecordable> {
+        if pod.spec.as_ref().is_some_and(has_too_many_references) {
+            return Err(Unrecordable::TooManyReferences);
+        }
+        let annotations = pod.metadata.annotations.iter().flatten();
+        let others = annotations.clone().filter(|(name, _)| *name != RECORD);
+        Ok(Self {
+            owner: owner(pod),
+            uses: uses(pod, ignore),
+            annotations: others.map(|(name, value)| name.len() + value.len()).sum(),
+            has_record: annotations.map(|(name, _)| name).any(|name| name == RECORD),
+        })
+    }
+}
+
+fn uses(pod: &Pod, ignore: &[SourceId]) -> Selection {
+    let Some(spec) = &pod.spec else { return Selection::new() };
+    let annotations = pod.metadata.annotations.iter().flatten();
+    let options = Options::parse("the pod", annotations).unwrap_or_else(|error| {
+        tracing::warn!(owner = ?owner(pod), error = ?error.to_string(), "recorded without its options");
+        Options::default()
+    });
+    let mut uses = selection(&references(spec, &options.extra));
+    uses.retain(|source, _| !ignore.contains(source));
+    uses
+}
+
+fn owner(pod: &Pod) -> Owner {
+    let owners = pod.metadata.owner_references.iter().flatten();
+    let controller =
+        owners.filter(|owner| owner.controller == Some(true)).map(|owner| owner.uid.clone()).next();
+    Owner::at_admission(controller, pod.metadata.name.clone(), pod.metadata.generate_name.clone())
+}
+
+/// Variables by `envFrom` entries, and mounts by sources of volumes.
+fn has_too_many_references(spec: &PodSpec) -> bool {
+    let length = |list: Option<usize>| list.unwrap_or(0);
+    let sources = |volume: &Volume| {
+        length(volume.projected.as_ref().and_then(|projected| projected.sources.as_ref()).map(Vec::len)) + 1
+    };
+    let sources: usize = spec.volumes.iter().flatten().map(sources).sum();
+    let containers = spec.init_containers.iter().flatten().chain(&spec.containers);
+    let pairs = containers.map(|container| {
+        let env = length(container.env.as_ref().map(Vec::len));
+        let env_from = length(container.env_from.as_ref().map(Vec::len));
+        let mounts = length(container.volume_mounts.as_ref().map(Vec::len));
+        (env + 1).saturating_mul(env_from + 1).saturating_add(mounts.saturating_mul(sources))
+    });
+    pairs.fold(0, usize::saturating_add) > MAX_PAIRS
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn is_refused(spec: serde_json::Value) -> bool {
+        has_too_many_references(&serde_json::from_value(spec).unwrap())
+    }
+
+    #[test]
+    fn a_pod_with_thousands_of_references_is_let_through_unlooked_at() {
+        let env: Vec<_> = (0..1000).map(|i| json!({"name": format!("A{i}"), "value": "$(A0)"})).collect();
+        let from: Vec<_> = (0..1000).map(|i| json!({"configMapRef": {"name": format!("m{i}")}})).collect();
+        let mounts: Vec<_> = (0..1000).map(|i| json!({"name": "v", "mountPath": format!("/m{i}")})).collect();
+        let sources: Vec<_> = (0..1000).map(|i| json!({"configMap": {"name": format!("m{i}")}})).collect();
+        let volumes = json!([{"name": "v", "projected": {"sources": sources}}]);
+        assert!(is_refused(json!({"containers": [{"name": "c", "env": env, "envFrom": from}]})));
+        assert!(is_refused(
+            json!({"containers": [{"name": "c", "volumeMounts": mounts}], "volumes": volumes})
+        ));
+        assert!(!is_refused(json!({"containers": [{"name": "c", "env": env}]})));
+        assert!(!is_refused(json!({"containers": [{"name": "c"}], "volumes": volumes})));
+    }
+}
