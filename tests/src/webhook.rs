@@ -52,6 +52,9 @@ pub struct WebhookOptions {
     /// The port that the API server calls, where that is not its own: a balancer's before several
     /// replicas, all of which are installed with the same options.
     pub registered_port: Option<u16>,
+    /// How long the API server waits for it, in seconds, where that is not as it is installed: a
+    /// machine that runs all suites at once lets a process wait for seconds itself.
+    pub timeout_seconds: Option<u32>,
 }
 
 impl WebhookOptions {
@@ -65,6 +68,7 @@ impl WebhookOptions {
             env: Vec::new(),
             kubeconfig: None,
             registered_port: None,
+            timeout_seconds: None,
         }
     }
 
@@ -320,6 +324,9 @@ fn registration(options: &WebhookOptions, port: u16) -> Result<Value> {
     manifest["metadata"]["name"] = json!(options.registration);
     let webhook = &mut manifest["webhooks"][0];
     webhook["name"] = json!(options.name());
+    if let Some(seconds) = options.timeout_seconds {
+        webhook["timeoutSeconds"] = json!(seconds);
+    }
     webhook["clientConfig"] = json!({"url": format!("https://127.0.0.1:{port}/mutate")});
     webhook["namespaceSelector"] = json!({"matchExpressions": [{
         "key": "kubernetes.io/metadata.name",

@@ -121,6 +121,7 @@ pub(super) async fn two_replicas(ns: &Namespace<'_>, flags: &[&str]) -> Result<(
     let balancer = Balancer::start(&[ports[0].number(), ports[1].number()]).await?;
     let options = WebhookOptions {
         registered_port: Some(balancer.port()),
+        timeout_seconds: Some(5),
         flags: flags.iter().map(|&flag| flag.to_owned()).collect(),
         ..ns.webhook_options()
     };
