@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
 use futures::future::try_join_all;
-use kube::api::PostParams;
 use reload_core::record::{SourceRecord, Unread};
+use reload_tests::load::pod;
 use reload_tests::{Cluster, Fault, FaultProxy, Webhook, WebhookOptions, eventually, with_namespace};
 
-use super::{RECOVERY, create, ensure_read, given_up, record, sources};
+use super::{RECOVERY, create, dry_run, ensure_read, given_up, record, sources};
 
 const DEADLINE: &str = "500ms";
 
@@ -77,6 +77,15 @@ async fn during(fault: Fault, why: Unread) -> Result<()> {
         ensure!(reasons.contains(&why), "{reasons:?}");
         let others = |why: &Unread| [Unread::Timeout, Unread::Overload, Unread::Error].contains(why);
         ensure!(reasons.iter().all(others), "{reasons:?}");
+        let breaker = async || -> Result<f64> {
+            Ok(webhook.metrics().await?.sum("kubectl_reload_webhook_breaker_open", &[]))
+        };
+        eventually("nobody waits for reads any more", RECOVERY, async || {
+            ensure!(record(&dry_run(&ns, &pod("during-")?).await?).is_ok(), "no record");
+            ensure!(breaker().await? == 1.0, "the breaker is closed");
+            Ok(())
+        })
+        .await?;
         // It answers for itself whatever the API server does.
         webhook.get("/livez").await?;
         let metrics = webhook.metrics().await?;
@@ -86,9 +95,8 @@ async fn during(fault: Fault, why: Unread) -> Result<()> {
 
         proxy.mend()?;
         let mended = eventually("pods are recorded again", RECOVERY, async || {
-            let dry_run = PostParams { dry_run: true, field_manager: None };
-            let pod = reload_tests::load::pod("after-")?;
-            ensure_read(&ns.api().create(&dry_run, &pod).await?)?;
+            ensure_read(&dry_run(&ns, &pod("after-")?).await?)?;
+            ensure!(breaker().await? == 0.0, "the breaker is open");
             webhook.get("/readyz").await
         });
         mended.await?;

@@ -3,15 +3,10 @@
 //!
 //! Arguments: how many reviews the memory is watched over; 100,000 unless given.
 
-#[path = "burst.rs"]
 mod burst;
-#[path = "latency.rs"]
 mod latency;
-#[path = "memory.rs"]
 mod memory;
-#[path = "table.rs"]
 mod table;
-#[path = "throughput.rs"]
 mod throughput;
 
 use anyhow::{Context, Result};
@@ -22,8 +17,7 @@ use table::Table;
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    // Cargo adds `--bench`.
-    let reviews = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
+    let reviews = std::env::args().nth(1);
     let reviews = reviews.map_or(Ok(100_000), |reviews| reviews.parse()).context("the number of reviews")?;
     // Nobody plays a node: what happens to a pod after its creation is not measured.
     let cluster = Cluster::start(ClusterOptions { nodes: 0, ..ClusterOptions::default() }).await?;
