@@ -14,7 +14,7 @@ export RUSTFLAGS="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-../target}/fuzz
 cargo build --release --locked --target "$host"
 
-for target in record references; do
+for target in record references review; do
   binary=$CARGO_TARGET_DIR/$host/release/$target
   mkdir -p "found/$target"
   if [[ $runs = --merge ]]; then

@@ -26,4 +26,4 @@ mod sources;
 mod subject;
 
 pub use args::Args;
-pub use server::run;
+pub use server::{router_over, run};

@@ -5,8 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use axum::Router;
 use axum_server::Handle;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
+use clap::Parser;
+use kube::Client;
 use tokio::net::TcpSocket;
 
 use crate::admission::Recorder;
@@ -63,11 +66,8 @@ pub(crate) struct ServingArgs {
 struct Parts {
     socket: TcpSocket,
     certificates: Certificates,
-    search: Search,
-    clock: Arc<ServerClock>,
-    api: Arc<ApiServer>,
-    app: Arc<App>,
     connections: Connections,
+    shared: Shared,
 }
 
 /// Serves until SIGTERM or SIGINT, then drains; a second signal ends it at once.
@@ -78,7 +78,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let mut signals = Signals::install()?;
     let serving = args.serving.clone();
     let parts = Parts::new(args).await?;
-    let health = parts.app.health.clone();
+    let health = parts.shared.app.health.clone();
     let handle = Handle::new();
     let mut tasks = Tasks::default();
     // A signal counts from the start: a certificate may be long in coming.
@@ -86,7 +86,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         started = parts.start(&handle, &mut tasks) => started?,
         () = signals.next() => return Ok(()),
     }
-    tracing::info!(address = %serving.listen, "ready");
+    tracing::info!(address = %serving.listen, "serving");
     tokio::select! {
         error = tasks.ended() => return Err(error),
         () = signals.next() => {}
@@ -99,35 +99,62 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-impl Parts {
-    async fn new(args: Args) -> anyhow::Result<Self> {
-        let client = api::client(&args.cluster, args.serving.deadline).await?;
-        let namespace = args.cluster.namespace;
-        let certificates = Certificates::new(&args.certificates, &client, &namespace)?;
+/// The routes over an API server, by the default flags and without anything in the background: for
+/// tests, which call them with no listener and no certificate.
+///
+/// # Errors
+/// Environment variables that are no flags.
+pub fn router_over(client: Client) -> Result<Router, clap::Error> {
+    let args = Args::try_parse_from(["kubectl-reload-webhook"])?;
+    Ok(router(Shared::new(&client, &args).app))
+}
+
+/// What the handlers share, and what in the background shares it with them.
+struct Shared {
+    app: Arc<App>,
+    search: Search,
+    clock: Arc<ServerClock>,
+    api: Arc<ApiServer>,
+}
+
+impl Shared {
+    fn new(client: &Client, args: &Args) -> Self {
         let clock = Arc::new(ServerClock::default());
         let metrics = Arc::new(Metrics::new());
-        let api = Arc::new(ApiServer::new(client.clone(), clock.clone(), args.serving.deadline));
+        let deadline = args.serving.deadline;
+        let api = Arc::new(ApiServer::new(client.clone(), clock.clone(), deadline));
+        let namespace = args.cluster.namespace.clone();
         let (search, hash_key) = Search::new(client.clone(), api.clone(), metrics.clone(), namespace);
         let app = Arc::new(App {
             recorder: Recorder {
                 sources: Sources::new(api.clone(), args.limits.max_reads, metrics.clone()),
                 clock: clock.clone(),
                 hash_key,
-                args: args.records,
+                args: args.records.clone(),
             },
             room: Room::new(args.limits.max_reviews),
             health: Arc::new(Health::new(api.clone(), clock.clone())),
             metrics,
-            deadline: args.serving.deadline,
+            deadline,
         });
+        Self { app, search, clock, api }
+    }
+}
+
+impl Parts {
+    async fn new(args: Args) -> anyhow::Result<Self> {
+        let client = api::client(&args.cluster, args.serving.deadline).await?;
+        let certificates = Certificates::new(&args.certificates, &client, &args.cluster.namespace)?;
+        let shared = Shared::new(&client, &args);
         let connections = Connections::new(args.limits.max_connections);
         let socket = bind(args.serving.listen)?;
-        Ok(Self { socket, connections, certificates, search, clock, api, app })
+        Ok(Self { socket, certificates, connections, shared })
     }
 
     /// Returns when all is under way.
     async fn start(self, handle: &Handle<SocketAddr>, tasks: &mut Tasks) -> anyhow::Result<()> {
-        let Self { socket, certificates, search, clock, api, app, connections } = self;
+        let Self { socket, certificates, connections, shared } = self;
+        let Shared { app, search, clock, api } = shared;
         // Certificates and records are dated by the API server's clock.
         api.ping().await;
         if api.answered_at().is_none() {

@@ -1,0 +1,46 @@
+//! More at once than is good.
+
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn five_hundred_pods_share_two_gets() {
+    let api = Api::new(Doing::AnswersAfter(Duration::from_millis(200)));
+    let webhook = Webhook::new(&api, With { max_reviews: 500, ..USUAL });
+    let request = user("x");
+    let answers = (0..500).map(|_| webhook.review(&request));
+    for answered in futures::future::join_all(answers).await {
+        assert!(matches!(answered.record().sources[&map()], SourceRecord::Read(_)));
+    }
+    assert!(api.requests().len() <= 2, "{}", api.requests().len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_review_too_many_is_answered_at_once_without_a_record() {
+    let webhook = Webhook::new(&Api::new(Doing::Hangs), With { max_reviews: 1, ..USUAL });
+    let request = user("x");
+    let mut brought = user("x");
+    brought["request"]["object"]["metadata"]["annotations"] = json!({RECORD: "another pod's"});
+    let (first, second, third) =
+        tokio::join!(webhook.review(&request), webhook.review(&request), webhook.review(&brought));
+    assert_eq!(first.unread(&map()), Some(Unread::Timeout));
+    assert_eq!((second.patch, second.took), (Value::Null, Duration::ZERO));
+    assert_eq!(third.patch[0]["op"], "remove");
+    webhook.assert_metric("reviews_total{result=\"shed\"} 2").await;
+    webhook.assert_metric("fail_open_total{cause=\"shed\"} 2").await;
+    let after = webhook.review(&request).await;
+    assert_eq!(after.unread(&map()), Some(Unread::Timeout), "there is room again");
+}
+
+#[tokio::test]
+async fn bodies_take_no_more_room_than_there_is() {
+    let webhook = Webhook::new(&Api::new(Doing::Answers), USUAL);
+    let large = || futures::stream::iter([Ok::<_, std::io::Error>(Bytes::from(vec![b' '; MAX_REVIEW]))]);
+    let held = async || webhook.app.room.read(Body::from_stream(large())).await.unwrap();
+    let mut all = Vec::new();
+    for _ in 0..8 {
+        all.push(held().await);
+    }
+    assert_eq!(webhook.send(post("/mutate", user("x").to_string())).await.0, StatusCode::SERVICE_UNAVAILABLE);
+    drop(all);
+    webhook.review(&user("x")).await;
+}
