@@ -78,6 +78,13 @@ bench-status: prerequisites control-plane ## What `status -A` costs against a pl
 	@$(CARGO) build --release -p kubectl-reload && $(CARGO) build -p kubectl-reload-webhook
 	@$(CARGO) bench -p reload-tests --bench status
 
+REVIEWS ?= 100000
+
+.PHONY: bench-webhook
+bench-webhook: prerequisites control-plane ## What the webhook costs, with its memory over REVIEWS (100000) reviews
+	@$(CARGO) build --release -p kubectl-reload-webhook -p reload-tests --bin kubectl-reload-webhook --bin bench-webhook
+	@$(or $(CARGO_TARGET_DIR),target)/release/bench-webhook $(REVIEWS)
+
 .PHONY: vectors
 vectors: ## tests/vectors: the golden vectors of the record's format, by Python 3
 	@tests/vectors/generate.py

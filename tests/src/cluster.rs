@@ -15,6 +15,7 @@ use tokio::time::timeout;
 use crate::binaries::Binaries;
 use crate::guard::Guardian;
 use crate::kubectl::Kubectl;
+use crate::metrics::Metrics;
 use crate::wait::eventually;
 
 mod kwok;
@@ -183,6 +184,12 @@ impl Cluster {
         let options = KubeConfigOptions::default();
         let config = Config::from_custom_kubeconfig(kubeconfig, &options).await?;
         Ok(Client::try_from(config)?)
+    }
+
+    /// What its API server counts.
+    pub async fn metrics(&self) -> Result<Metrics> {
+        let request = http::Request::get("/metrics").body(Vec::new())?;
+        Ok(Metrics::new(self.client().await?.request_text(request).await?))
     }
 
     async fn ready(&self, options: &ClusterOptions) -> Result<()> {

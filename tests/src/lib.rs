@@ -5,6 +5,9 @@
 //! - [`Node`]: the same with a real node instead of fake ones, as root on Linux.
 //! - [`Namespace`]: a place for one test, which shows its state when the test fails.
 //! - [`Webhook`]: the admission server, registered for the namespaces of one test.
+//! - [`FaultProxy`], [`Balancer`], [`Injector`]: an API server that fails on demand, a Service before
+//!   replicas of the webhook, another webhook beside it.
+//! - [`Load`], [`Metrics`]: pods made all the while, and what servers count meanwhile.
 //! - [`Kubectl`]: kubectl as a user runs it.
 //! - [`Helm`]: the chart, linted, rendered, installed.
 //! - [`Workload`], [`Source`]: manifests.
@@ -13,12 +16,17 @@
 //! Nothing that is started here outlives the process that started it, not even when that is
 //! killed: see [`guard`].
 
+pub mod balancer;
 pub mod binaries;
 pub mod cluster;
+pub mod fault_proxy;
 pub mod guard;
 pub mod helm;
+pub mod injector;
 pub mod kubectl;
+pub mod load;
 pub mod manifest;
+pub mod metrics;
 pub mod namespace;
 pub mod node;
 pub mod port;
@@ -28,10 +36,15 @@ pub mod status;
 pub mod wait;
 pub mod webhook;
 
+pub use balancer::Balancer;
 pub use cluster::{Cluster, ClusterOptions};
 pub use helm::Helm;
+pub use fault_proxy::{Fault, FaultProxy};
+pub use injector::Injector;
 pub use kubectl::{Kubectl, Output};
+pub use load::Load;
 pub use manifest::{Source, Workload};
+pub use metrics::Metrics;
 pub use namespace::{Namespace, with_namespace};
 pub use node::{Node, NodeOptions};
 pub use status::Status;

@@ -58,6 +58,11 @@ impl Process {
         Ok(Self { program, guardian })
     }
 
+    /// The process id.
+    pub fn id(&self) -> Option<u32> {
+        self.guardian.report().started
+    }
+
     /// The exit code if the process has ended; 128 and the signal's number after a signal,
     /// and -1 when nobody knows it.
     pub fn exit_code(&self) -> Option<i32> {

@@ -5,6 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
+use k8s_openapi::ByteString;
 use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Client;
@@ -13,11 +14,17 @@ use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
 use crate::helm::{installed_manifests, of_kind};
+use crate::metrics::Metrics;
 use crate::port::Port;
 use crate::process::{Process, Streams};
 use crate::wait::eventually;
 
+mod caller;
 mod probe;
+mod wire;
+
+pub use caller::{Answer, Caller, review};
+pub use wire::Wire;
 
 /// The annotation that holds a pod's record.
 pub const RECORD: &str = "kubectl-reload.dev/record";
@@ -39,10 +46,16 @@ pub struct WebhookOptions {
     pub registration: String,
     /// Flags beyond those that every webhook needs.
     pub flags: Vec<String>,
-    /// Whose rights it has; the administrator's when `None`.
-    pub kubeconfig: Option<PathBuf>,
     /// Its environment beyond our own.
     pub env: Vec<(String, String)>,
+    /// How it reaches the API server, and with whose rights; as the administrator when `None`.
+    pub kubeconfig: Option<PathBuf>,
+    /// The port that the API server calls, where that is not its own: a balancer's before several
+    /// replicas, all of which are installed with the same options.
+    pub registered_port: Option<u16>,
+    /// How long the API server waits for it, in seconds, where that is not as it is installed: a
+    /// machine that runs all suites at once lets a process wait for seconds itself.
+    pub timeout_seconds: Option<u32>,
 }
 
 impl WebhookOptions {
@@ -53,8 +66,10 @@ impl WebhookOptions {
             install_namespace: "kubectl-reload".to_owned(),
             registration: "zz-kubectl-reload".to_owned(),
             flags: Vec::new(),
-            kubeconfig: None,
             env: Vec::new(),
+            kubeconfig: None,
+            registered_port: None,
+            timeout_seconds: None,
         }
     }
 
@@ -65,6 +80,11 @@ impl WebhookOptions {
             registration: format!("zz-kubectl-reload-{namespace}"),
             ..Self::installed(&[namespace])
         }
+    }
+
+    /// What the API server calls it in its metrics, which know no registrations.
+    fn name(&self) -> String {
+        format!("record.{}.dev", self.registration.trim_start_matches("zz-"))
     }
 }
 
@@ -91,8 +111,13 @@ impl Webhook {
 
     /// Installs a webhook without starting it: pods are made as during an outage.
     pub async fn install(cluster: &Cluster, options: WebhookOptions) -> Result<Self> {
+        Self::install_at(cluster, options, Port::claim()?).await
+    }
+
+    /// The same, on a port that is known before.
+    pub async fn install_at(cluster: &Cluster, options: WebhookOptions, port: Port) -> Result<Self> {
         let webhook = Self {
-            port: Port::claim()?,
+            port,
             binary: cluster.binaries().webhook()?,
             kubeconfig: options.kubeconfig.clone().unwrap_or_else(|| cluster.kubeconfig()),
             log: cluster.folder().join(format!("{}.log", options.registration)),
@@ -110,12 +135,24 @@ impl Webhook {
     /// runs is stopped before.
     pub async fn restart(&mut self) -> Result<()> {
         self.stop().await?;
-        let process = Process::spawn(&self.command(), &Streams::into_file(&self.log)).await?;
+        self.start_process().await?;
+        self.recording().await
+    }
+
+    /// Starts the process and waits for nothing.
+    pub async fn start_process(&mut self) -> Result<()> {
+        ensure!(self.process.is_none(), "the webhook runs");
+        self.process = Some(Process::spawn(&self.command(), &Streams::into_file(&self.log)).await?);
+        Ok(())
+    }
+
+    /// Waits until the process is ready and pods are recorded, be it by another replica.
+    pub async fn recording(&self) -> Result<()> {
+        let process = self.process.as_ref().context("the webhook does not run")?;
         let recording = tokio::select! {
             recording = self.records() => recording,
             code = process.ended() => Err(anyhow!("it ended with exit code {code}")),
         };
-        self.process = Some(process);
         recording.with_context(|| {
             let log = self.log();
             format!("the webhook does not record; its log:\n{log}")
@@ -167,11 +204,53 @@ impl Webhook {
         &self.options
     }
 
+    /// The port on which this replica listens.
+    pub fn port(&self) -> u16 {
+        self.port.number()
+    }
+
+    /// The process id, while it runs.
+    pub fn id(&self) -> Result<u32> {
+        let process = self.process.as_ref().filter(|process| process.exit_code().is_none());
+        process.and_then(Process::id).context("the webhook does not run")
+    }
+
+    /// The memory that it occupies (RSS), in bytes; Linux alone tells.
+    pub fn memory(&self) -> Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id()?))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB")).context("no VmRSS")?;
+        Ok(kilobytes.parse::<u64>()? * 1024)
+    }
+
     /// The body of `GET PATH` (`/readyz`, `/metrics`) over TLS, trusting the CA that the API server
     /// trusts, too.
     pub async fn get(&self, path: &str) -> Result<String> {
-        let registration = self.registration().await?;
-        probe::get(self.port.number(), &registration, path).await
+        self.caller().await?.get(path).await
+    }
+
+    /// What it counts.
+    pub async fn metrics(&self) -> Result<Metrics> {
+        Ok(Metrics::new(self.get("/metrics").await?))
+    }
+
+    /// A client of this replica that trusts the CAs that the API server trusts now.
+    pub async fn caller(&self) -> Result<Caller> {
+        Caller::trusting(self.port.number(), &self.bundle().await?).await
+    }
+
+    /// The CAs in the registration.
+    pub async fn bundle(&self) -> Result<ByteString> {
+        let webhooks = self.registration().await?.webhooks;
+        let webhook = webhooks.into_iter().flatten().next();
+        webhook
+            .and_then(|webhook| webhook.client_config.ca_bundle)
+            .context("the registration has no caBundle")
+    }
+
+    /// The name under which the API server counts its calls of this webhook.
+    pub fn name(&self) -> String {
+        self.options.name()
     }
 
     /// The registration as it is in the cluster.
@@ -195,7 +274,8 @@ impl Webhook {
     }
 
     async fn register(&self) -> Result<()> {
-        let manifest = registration(&self.options, self.port.number())?;
+        let port = self.options.registered_port.unwrap_or(self.port.number());
+        let manifest = registration(&self.options, port)?;
         self.registrations().patch(&self.options.registration, &applied(), &Patch::Apply(manifest)).await?;
         Ok(())
     }
@@ -205,7 +285,8 @@ impl Webhook {
         command
             .arg("--listen")
             .arg(format!("127.0.0.1:{}", self.port.number()))
-            .args(["--hostname", "127.0.0.1", "--shutdown-delay", "0s"])
+            .args(["--hostname", "127.0.0.1"])
+            .args(default_flag(&self.options.flags, "--shutdown-delay", "0s"))
             .args(["--namespace", &self.options.install_namespace])
             .args(["--registration", &self.options.registration])
             .arg("--kubeconfig")
@@ -228,6 +309,11 @@ impl Webhook {
     }
 }
 
+/// A flag and its value, unless the flag is given otherwise.
+fn default_flag<'a>(given: &[String], flag: &'a str, value: &'a str) -> Vec<&'a str> {
+    if given.iter().any(|given| given == flag) { Vec::new() } else { vec![flag, value] }
+}
+
 fn applied() -> PatchParams {
     PatchParams::apply("reload-tests").force()
 }
@@ -238,6 +324,10 @@ fn registration(options: &WebhookOptions, port: u16) -> Result<Value> {
     let mut manifest = of_kind(&installed_manifests()?, "MutatingWebhookConfiguration")?;
     manifest["metadata"]["name"] = json!(options.registration);
     let webhook = &mut manifest["webhooks"][0];
+    webhook["name"] = json!(options.name());
+    if let Some(seconds) = options.timeout_seconds {
+        webhook["timeoutSeconds"] = json!(seconds);
+    }
     webhook["clientConfig"] = json!({"url": format!("https://127.0.0.1:{port}/mutate")});
     webhook["namespaceSelector"] = json!({"matchExpressions": [{
         "key": "kubernetes.io/metadata.name",

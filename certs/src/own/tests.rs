@@ -70,6 +70,24 @@ async fn an_emptied_bundle_is_filled_again() {
     assert_eq!(api.bundles()[0], api.bundles()[1]);
 }
 
+#[tokio::test]
+async fn a_clock_that_jumps_past_an_expiry_and_back_is_healed_in_one_round() {
+    const DAY: i64 = 86_400;
+    let api = Api::with_registration(&["one.dev"]);
+    let own = keeper(&api, Some(REGISTRATION));
+    let first = own.ensure(at(0)).await.unwrap();
+    // Past the certificate's end, past the CA's, and back to before either began.
+    for days in [500, 4000, 8000, -100] {
+        let now = at(days * DAY);
+        assert!(verify(&first.chain, &bundle(&api), NAME, now).is_err(), "{days}");
+        let serving = own.ensure(now).await.unwrap();
+        verify(&serving.chain, &bundle(&api), NAME, now).unwrap();
+        assert!(!serving.is_same_pair(&first), "{days}");
+        let again = own.ensure(now).await.unwrap();
+        assert!(again.is_same_pair(&serving), "{days}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn replicas_that_start_at_the_same_moment_agree() {
     let api = Api::with_registration(&["one.dev"]);

@@ -1,0 +1,40 @@
+//! What the webhook costs: pods per second, time per review, GETs under a burst, memory. All in one run,
+//! in interleaved rounds, as ratios where it can be.
+//!
+//! Arguments: how many reviews the memory is watched over; 100,000 unless given.
+
+mod burst;
+mod latency;
+mod memory;
+mod table;
+mod throughput;
+
+use anyhow::{Context, Result};
+use reload_tests::manifest::{config_map, secret};
+use reload_tests::{Cluster, ClusterOptions, Namespace};
+
+use table::Table;
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let reviews = std::env::args().nth(1);
+    let reviews = reviews.map_or(Ok(100_000), |reviews| reviews.parse()).context("the number of reviews")?;
+    // Nobody plays a node: what happens to a pod after its creation is not measured.
+    let cluster = Cluster::start(ClusterOptions { nodes: 0, ..ClusterOptions::default() }).await?;
+    let mut table = Table::default();
+    throughput::measure(&cluster, &mut table).await?;
+    latency::measure(&cluster, &mut table).await?;
+    burst::measure(&cluster, &mut table).await?;
+    memory::measure(&cluster, &mut table, reviews).await?;
+    cluster.stop().await?;
+    println!("\n{table}");
+    Ok(())
+}
+
+/// A namespace with the two sources that pods use.
+async fn namespace<'a>(cluster: &'a Cluster, name: &str) -> Result<Namespace<'a>> {
+    let ns = Namespace::create(cluster, name).await?;
+    let sources = [config_map("settings", &[("colour", "red")]), secret("login", &[("password", "hunter2")])];
+    ns.apply(sources).await?;
+    Ok(ns)
+}
