@@ -38,8 +38,8 @@ pub mod webhook;
 
 pub use balancer::Balancer;
 pub use cluster::{Cluster, ClusterOptions};
-pub use helm::Helm;
 pub use fault_proxy::{Fault, FaultProxy};
+pub use helm::Helm;
 pub use injector::Injector;
 pub use kubectl::{Kubectl, Output};
 pub use load::Load;

@@ -3,6 +3,7 @@
 use anyhow::{Result, ensure};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use reload_tests::helm::{installed_manifests, of_kind};
 use reload_tests::manifest::{config_map, secret};
 use reload_tests::{Cluster, Namespace, Output, Source, Workload, with_namespace};
 use serde_json::{Value, json};
@@ -120,7 +121,7 @@ async fn replicas_behind_a_service_are_asked_through_the_api_server() -> Result<
             "apiVersion": "v1", "kind": "Service", "metadata": {"name": "webhook"},
             "spec": {"ports": [{"port": 443}]},
         });
-        let mut registration: Value = serde_saphyr::from_str(include_str!("../../deploy/registration.yaml"))?;
+        let mut registration = of_kind(&installed_manifests()?, "MutatingWebhookConfiguration")?;
         registration["metadata"]["name"] = json!("zz-served");
         registration["webhooks"][0]["clientConfig"] =
             json!({"service": {"namespace": "served", "name": "webhook"}});

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use k8s_openapi::api::core::v1::PodSpec;
 use kube::Client;
-use reload_core::options::Options;
+use reload_core::options::{Carrier, Options};
 use reload_core::reference::{Reference, references};
 use reload_core::source::SourceId;
 use serde::Deserialize;
@@ -211,7 +211,7 @@ struct Owners(HashMap<String, WorkloadName>);
 /// The sources that the processes read through the API, as an annotation says.
 fn extra(workload: &WorkloadName, annotations: &OwnAnnotations) -> BTreeSet<SourceId> {
     let object = format!("{workload} in namespace {}", workload.namespace);
-    match Options::parse(&object, &annotations.0) {
+    match Options::parse(Carrier::Pod, &object, &annotations.0) {
         Ok(options) => options.extra,
         Err(error) => {
             tracing::warn!("users may be missing: {error}");

@@ -19,6 +19,7 @@ fn cause(source: SourceId, reason: &str, changed: &[&str], since: Option<&str>) 
         removed: Vec::new(),
         would_not_start: reason.starts_with("missing"),
         since: since.map(|since| since.parse().unwrap()),
+        resource_version: Some("7".to_owned()),
     }
 }
 
@@ -29,7 +30,7 @@ fn report(
     causes: Vec<Cause>,
 ) -> WorkloadReport {
     let workload = WorkloadName { namespace: namespace.to_owned(), kind, name: name.to_owned() };
-    WorkloadReport { workload, verdict, certainty, pods, affected, causes, problem: None }
+    WorkloadReport { workload, verdict, certainty, pods, affected, causes, problem: None, newest_pod: None }
 }
 
 /// One workload of each sort, with names as bad as the API server lets them be.
