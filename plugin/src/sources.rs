@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::StreamExt;
 use kube::Client;
-use reload_core::hash_key::HashKey;
+use reload_core::hash_key::{HashKey, HashKeys};
 use reload_core::record::SourceRecord;
 use reload_core::source::{Source, SourceId, SourceKind};
 use reload_core::verdict::{Doubt, Pod, SourceState};
@@ -22,7 +22,7 @@ pub(crate) async fn read_sources(
     inventory: &Inventory,
     pods: &[(&PodMetadata, Pod)],
     install_namespace: &str,
-) -> (States, Option<HashKey>) {
+) -> (States, Option<HashKeys>) {
     let mut states = States::new();
     let mut unread: BTreeSet<(&str, &SourceId)> = BTreeSet::new();
     for (metadata, pod) in pods {
@@ -56,19 +56,18 @@ pub(crate) async fn read_sources(
     for (namespace, id, state) in read {
         states.entry(namespace.to_owned()).or_default().insert(id.clone(), state);
     }
-    let hash_key = if secrets { hash_key(client, install_namespace).await } else { None };
-    if let Some(id) = hash_key.as_ref().map(HashKey::id) {
-        let others =
-            pods.iter().filter(|(_, pod)| recorded_under(pod).is_some_and(|other| other != id)).count();
+    let hash_keys = if secrets { hash_keys(client, install_namespace).await } else { None };
+    if let Some(keys) = &hash_keys {
+        let unknown = |pod: &Pod| recorded_under(pod).is_some_and(|id| keys.get(&id).is_none());
+        let others = pods.iter().filter(|(_, pod)| unknown(pod)).count();
         if others > 0 {
             tracing::warn!(
-                "{others} pods were recorded under another hash key than {id}, that of namespace {}: their \
-                 changed Secrets are judged by times alone; a restart records them anew",
-                install_namespace
+                "{others} pods were recorded under a hash key that namespace {install_namespace} does not \
+                 hold any more: their changed Secrets are judged by times alone; a restart records them anew"
             );
         }
     }
-    (states, hash_key)
+    (states, hash_keys)
 }
 
 /// Whether a record or a listing that may be older than the pod leaves a question that the source
@@ -103,14 +102,14 @@ async fn get_source(client: &Client, namespace: &str, id: &SourceId) -> Result<S
         .map_err(|_| ApiError::Malformed { what: format!("get {id} in {namespace}") })
 }
 
-/// The hash key, without which changes of Secrets are judged by times alone.
-async fn hash_key(client: &Client, namespace: &str) -> Option<HashKey> {
+/// The hash keys, without which changes of Secrets are judged by times alone.
+async fn hash_keys(client: &Client, namespace: &str) -> Option<HashKeys> {
     let id = SourceId::secret(HashKey::SECRET_NAME);
-    let key = match get_source(client, namespace, &id).await {
-        Ok(secret) => HashKey::from_secret(&secret).ok_or_else(|| "it holds no hash key".to_owned()),
+    let keys = match get_source(client, namespace, &id).await {
+        Ok(secret) => HashKeys::from_secret(&secret).ok_or_else(|| "it holds no hash key".to_owned()),
         Err(error) => Err(error.to_string()),
     };
-    key.inspect_err(|why| {
+    keys.inspect_err(|why| {
         tracing::warn!("changed Secrets are judged by times alone, for want of the hash key: {why}")
     })
     .ok()

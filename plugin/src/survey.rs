@@ -139,11 +139,13 @@ async fn judged(
         let doubt = |id: &SourceId| Some((id.clone(), immutables.doubt(&workload, id)?));
         pod.doubts = pod.references.iter().filter_map(|reference| doubt(&reference.source)).collect();
     }
-    let (states, hash_key) = read_sources(client, inventory, &pods, &args.install_namespace).await;
+    let (states, hash_keys) = read_sources(client, inventory, &pods, &args.install_namespace).await;
     let none = BTreeMap::new();
     let judged = pods.iter().map(|(metadata, pod)| {
         let sources = states.get(&metadata.namespace).unwrap_or(&none);
-        let findings = judge(pod, sources, hash_key.as_ref(), args.lag());
+        let id = pod.record.as_ref().ok().and_then(|record| record.hash_key.as_ref());
+        let hash_key = hash_keys.as_ref().zip(id).and_then(|(keys, id)| keys.get(id));
+        let findings = judge(pod, sources, hash_key, args.lag());
         let (verdict, certainty) = worst(&findings);
         SurveyedPod { findings, ..unjudged(inventory, metadata, verdict, certainty) }
     });

@@ -8,7 +8,7 @@ use kube::api::ListParams;
 use reload_tests::manifest::{config_map, secret};
 use reload_tests::webhook::RECORD;
 use reload_tests::{Cluster, Namespace, Source, Webhook, Workload, with_namespace};
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 const OLD: &str = "correct-horse-battery-staple";
@@ -109,6 +109,53 @@ async fn names_of_secret_keys_can_be_left_out() -> Result<()> {
         let status = ns.status().await?;
         assert_eq!(status.verdict("deployment/shop")?, "Drifted recorded");
         assert_eq!(status.causes("deployment/shop")?, ["secret/login changed:"]);
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn records_under_an_earlier_hash_key_are_compared_as_long_as_it_is_kept() -> Result<()> {
+    let cluster = Cluster::shared().await?;
+    with_namespace(cluster, "rotated", async |ns| {
+        let mut webhook = ns.webhook().await?;
+        ns.apply([secret("login", &[("password", OLD)]), secret("token", &[("token", OLD)])]).await?;
+        let uses = |name, source| Workload::deployment(name).env_from(Source::secret(source));
+        ns.deploy([uses("same", "login"), uses("other", "token")]).await?;
+
+        let place = ns.webhook_options().install_namespace;
+        let patch = async |operations: Value| {
+            let operations = operations.to_string();
+            let name = "kubectl-reload-hash-key";
+            let arguments = ["patch", "secret", name, "--type=json", "-p", &operations];
+            cluster.kubectl().namespace(&place).run(&arguments).await
+        };
+        let new = BASE64_STANDARD.encode([7; 32]);
+        patch(json!([
+            {"op": "copy", "from": "/data/key", "path": "/data/previous-1"},
+            {"op": "replace", "path": "/data/key", "value": new},
+        ]))
+        .await?;
+        webhook.restart().await?;
+        ns.kubectl().run(&["label", "secret", "login", "touched=yes"]).await?;
+        ns.apply([secret("token", &[("token", NEW)])]).await?;
+        ns.deploy([uses("fresh", "login")]).await?;
+        let status = ns.status().await?;
+        assert_eq!(status.verdict("deployment/same")?, "Current recorded");
+        assert_eq!(status.verdict("deployment/other")?, "Drifted recorded");
+        assert_eq!(status.verdict("deployment/fresh")?, "Current recorded");
+        let records = records(&ns).await?;
+        let ids = records.iter().map(|record| Ok(serde_json::from_str::<Value>(record)?["key"].clone()));
+        let ids: Vec<Value> = ids.collect::<Result<_>>()?;
+        ensure!(ids.iter().any(|id| *id != ids[0]), "nothing was recorded under the new key: {ids:?}");
+
+        patch(json!([{"op": "remove", "path": "/data/previous-1"}])).await?;
+        let output = ns.reload(&["status"]).await?.success()?;
+        ensure!(output.stderr.contains("does not hold any more"), "{output}");
+        let status = ns.status().await?;
+        ensure!(status.verdict("deployment/same")?.ends_with("inferred"), "{output}");
+        assert_eq!(status.verdict("deployment/other")?, "Drifted inferred");
+        assert_eq!(status.verdict("deployment/fresh")?, "Current recorded");
         Ok(())
     })
     .await
