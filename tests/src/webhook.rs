@@ -73,11 +73,14 @@ impl WebhookOptions {
         }
     }
 
-    /// One of many on the same cluster, for the pods of this namespace.
+    /// One of many on the same cluster, for the pods of this namespace, and as patient as a machine asks
+    /// for that runs many suites at once.
     pub fn beside_others(namespace: &str) -> Self {
         Self {
             install_namespace: format!("kubectl-reload-{namespace}"),
             registration: format!("zz-kubectl-reload-{namespace}"),
+            flags: vec!["--deadline=4s".to_owned()],
+            timeout_seconds: Some(5),
             ..Self::installed(&[namespace])
         }
     }

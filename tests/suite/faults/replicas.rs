@@ -122,7 +122,7 @@ pub(super) async fn two_replicas(ns: &Namespace<'_>, flags: &[&str]) -> Result<(
     let options = WebhookOptions {
         registered_port: Some(balancer.port()),
         timeout_seconds: Some(5),
-        flags: flags.iter().map(|&flag| flag.to_owned()).collect(),
+        flags: flags.iter().chain(&["--deadline=4s"]).map(|&flag| flag.to_owned()).collect(),
         ..ns.webhook_options()
     };
     let [one, two] = ports;
