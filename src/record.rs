@@ -14,7 +14,8 @@ use crate::hash_key::HashKeyId;
 use crate::reference::{Keys, Mode};
 use crate::source::SourceId;
 
-pub use limits::{MAX_LENGTH, Unwritable};
+use limits::MAX_MARKS;
+pub use limits::{MAX_LENGTH, MAX_SOURCES, Unwritable};
 pub use trust::{Distrust, PodIdentity};
 pub use wire::{Unreadable, VERSION as FORMAT};
 
@@ -130,10 +131,11 @@ impl Changes {
 impl UseRecord {
     /// Takes down what a use sees of `content`.
     pub fn of(content: &Content, hasher: &Hasher, mode: Mode, keys: &Keys) -> Self {
+        let fits = content.select(mode, keys).len() <= MAX_MARKS;
         Self {
             keys: keys.clone(),
             digest: hasher.digest(content, mode, keys),
-            marks: Some(hasher.marks(content, mode, keys)),
+            marks: fits.then(|| hasher.marks(content, mode, keys)),
         }
     }
 

@@ -7,6 +7,13 @@ use crate::source::SourceId;
 /// The longest record that is written, in bytes: log shippers copy annotations into every line.
 pub const MAX_LENGTH: usize = 4096;
 
+/// More marks than this are longer than [`MAX_LENGTH`], and are not even made: a ConfigMap may have a
+/// hundred thousand keys.
+pub(super) const MAX_MARKS: usize = MAX_LENGTH / 12;
+
+/// More sources than this do not fit, with not even a name and a kind each.
+pub const MAX_SOURCES: usize = MAX_LENGTH / 32;
+
 /// Why a record cannot be written.
 #[derive(Debug, thiserror::Error)]
 pub enum Unwritable {
@@ -26,8 +33,7 @@ impl Record {
     /// # Errors
     /// When it is too long even so.
     pub fn encode(&self) -> Result<String, Unwritable> {
-        // Not even a name and a kind each would fit: no need to try.
-        if self.sources.len() > MAX_LENGTH / 32 {
+        if self.sources.len() > MAX_SOURCES {
             return Err(Unwritable::TooLong(self.to_json()?.len()));
         }
         let mut record = self.clone();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures::StreamExt;
 use reload_core::annotation::RECORD;
 use reload_core::hash_key::HashKey;
-use reload_core::record::{By, ReadSource, Record, SourceRecord, Unread};
+use reload_core::record::{By, MAX_SOURCES, ReadSource, Record, SourceRecord, Unread};
 use reload_core::reference::{Keys, Mode};
 use reload_core::source::{IGNORED, SourceId, SourceKind};
 use tokio::time::Instant;
@@ -86,6 +86,10 @@ impl Recorder {
         let Subject { owner, uses, annotations, has_record } = subject;
         if uses.is_empty() && !has_record {
             return Err(Unrecordable::NothingToRecord);
+        }
+        // Nothing is read that could not be written down.
+        if uses.len() > MAX_SOURCES {
+            return Err(Unrecordable::TooLong);
         }
         let key = self.hash_key.borrow().clone();
         // Before the first read: what is written later is newer than the record.

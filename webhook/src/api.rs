@@ -21,7 +21,7 @@ use crate::server_clock::ServerClock;
 
 /// The largest answer that is read, in bytes. The API server keeps objects under 1.5 MiB; base64
 /// and the copy in an annotation add to it.
-const MAX_ANSWER: usize = 8 * 1024 * 1024;
+const MAX_ANSWER: usize = 4 * 1024 * 1024;
 
 /// Which cluster.
 #[derive(Debug, Clone, clap::Args)]

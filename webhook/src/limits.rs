@@ -17,11 +17,11 @@ const MAX_BODIES: usize = 32 * 1024 * 1024;
 #[command(next_help_heading = "Limits")]
 pub(crate) struct LimitArgs {
     /// Reviews under way at once; beyond, pods are admitted at once and unrecorded.
-    #[arg(long, env = "KUBECTL_RELOAD_MAX_REVIEWS", default_value = "256", value_parser = at_least_one)]
+    #[arg(long, env = "KUBECTL_RELOAD_MAX_REVIEWS", default_value = "1024", value_parser = at_least_one)]
     pub(crate) max_reviews: usize,
 
     /// GETs of sources under way at once; further ones wait, within the deadline.
-    #[arg(long, env = "KUBECTL_RELOAD_MAX_READS", default_value = "64", value_parser = at_least_one)]
+    #[arg(long, env = "KUBECTL_RELOAD_MAX_READS", default_value = "32", value_parser = at_least_one)]
     pub(crate) max_reads: usize,
 
     /// Connections at once; further ones are closed.

@@ -159,7 +159,8 @@ impl Metrics {
         let build = Family::<[(&str, &str); 1], Gauge>::default();
         build.get_or_create(&[("version", env!("CARGO_PKG_VERSION"))]).set(1);
         r.register("build_info", "The version", build);
-        let duration = || Histogram::new(exponential_buckets(0.001, 2.0, 12));
+        // With bounds at the deadline and at what the API server waits.
+        let duration = || Histogram::new(exponential_buckets(0.001, 2.0, 11).chain([1.5, 2.0, 4.0]));
         let metrics = Self {
             reviews: Family::default(),
             review_duration: duration(),

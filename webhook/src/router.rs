@@ -111,6 +111,9 @@ async fn answer(app: &App, request: review::Request, room: Taken, deadline: Inst
             return Outcome { answer, result, causes: Vec::new() };
         }
         Reviewed::Pod(pod, place) if is_namespace(&namespace) => (pod, place),
+        Reviewed::TooLarge(place) => {
+            return Outcome::unrecorded(uid, place, ReviewResult::TooManyReferences);
+        }
         Reviewed::Pod(_, place) | Reviewed::Invalid(place) => {
             return Outcome::unrecorded(uid, place, ReviewResult::InvalidPod);
         }

@@ -74,7 +74,7 @@ impl Sources {
         if !source.is_valid() {
             return Ok(None);
         }
-        if let Some(why) = self.guard.refusal(source.kind) {
+        if let Some(why) = self.guard.refusal(namespace, source) {
             return Err(Missed { why, cause: Cause::Breaker });
         }
         // A read that could only be given up is not asked for.
@@ -111,7 +111,7 @@ async fn get(
     (namespace, source): Key,
 ) -> Outcome {
     // Those that waited for their turn while the breaker opened.
-    if let Some(why) = guard.refusal(source.kind) {
+    if let Some(why) = guard.refusal(&namespace, &source) {
         return Err(refused(why));
     }
     let start = Instant::now();

@@ -3,7 +3,7 @@
 use k8s_openapi::api::core::v1::{Pod, PodSpec, Volume};
 use reload_core::annotation::RECORD;
 use reload_core::options::{Carrier, Options};
-use reload_core::record::Owner;
+use reload_core::record::{MAX_SOURCES, Owner};
 use reload_core::reference::{Selection, references, selection};
 use reload_core::source::SourceId;
 
@@ -12,6 +12,9 @@ use crate::admission::Unrecordable;
 /// How many pairs of what uses and what is used are looked at, at most. Pods reach the webhook before
 /// they are validated.
 const MAX_PAIRS: usize = 100_000;
+
+/// The longest that an error may be in the log, in characters.
+const MAX_QUOTE: usize = 300;
 
 /// A pod to record.
 #[derive(Debug)]
@@ -36,23 +39,29 @@ impl Subject {
         let others = annotations.clone().filter(|(name, _)| *name != RECORD);
         Ok(Self {
             owner: owner(pod),
-            uses: uses(pod, ignore),
+            uses: uses(pod, ignore)?,
             annotations: others.map(|(name, value)| name.len() + value.len()).sum(),
             has_record: annotations.map(|(name, _)| name).any(|name| name == RECORD),
         })
     }
 }
 
-fn uses(pod: &Pod, ignore: &[SourceId]) -> Selection {
-    let Some(spec) = &pod.spec else { return Selection::new() };
+fn uses(pod: &Pod, ignore: &[SourceId]) -> Result<Selection, Unrecordable> {
+    let Some(spec) = &pod.spec else { return Ok(Selection::new()) };
     let annotations = pod.metadata.annotations.iter().flatten();
     let options = Options::parse(Carrier::Pod, "the pod", annotations).unwrap_or_else(|error| {
-        tracing::warn!(owner = ?owner(pod), error = ?error.to_string(), "recorded without its options");
+        // It quotes what the annotation says, which may be long.
+        let error: String = error.to_string().chars().take(MAX_QUOTE).collect();
+        tracing::warn!(owner = ?owner(pod), ?error, "recorded without its options");
         Options::default()
     });
+    // Each of them is a reference of every container.
+    if options.extra.len() > MAX_SOURCES {
+        return Err(Unrecordable::TooManyReferences);
+    }
     let mut uses = selection(&references(spec, &options.extra));
     uses.retain(|source, _| !ignore.contains(source));
-    uses
+    Ok(uses)
 }
 
 fn owner(pod: &Pod) -> Owner {

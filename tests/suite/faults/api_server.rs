@@ -6,7 +6,9 @@ use anyhow::{Result, bail, ensure};
 use futures::future::try_join_all;
 use reload_core::record::{SourceRecord, Unread};
 use reload_tests::load::pod;
-use reload_tests::{Cluster, Fault, FaultProxy, Namespace, Webhook, WebhookOptions, eventually, with_namespace};
+use reload_tests::{
+    Cluster, Fault, FaultProxy, Namespace, Webhook, WebhookOptions, eventually, with_namespace,
+};
 
 use super::{RECOVERY, create, dry_run, ensure_read, given_up, record, sources};
 

@@ -70,7 +70,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
                 })
             },
         ),
-        scenario("env, restarted before a change", Old, "Drifted recorded configmap changed: ~colour", |p| {
+        scenario("env, restarted before a change", Old, "Drifted inferred configmap changed: ~colour", |p| {
             Box::pin(async {
                 p.start(p.env()).await?;
                 p.crash().await?;
@@ -100,7 +100,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario(
             "env, restarted well after, changed again",
             Old,
-            "Drifted recorded configmap changed",
+            "Drifted inferred configmap changed",
             |p| {
                 Box::pin(async {
                     p.start(p.env()).await?;

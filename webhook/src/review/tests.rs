@@ -154,3 +154,17 @@ fn the_namespace_is_the_requests_own() {
     assert_eq!((request.namespace.as_str(), request.name.as_str()), ("x", ""));
     assert_eq!(parse(&with("/request/namespace", json!(1))).unwrap().namespace, "");
 }
+
+#[test]
+fn a_pod_of_too_many_parts_is_not_parsed_and_braces_in_texts_are_none() {
+    let subject = |object: Value| parse(&review(object)).unwrap().subject;
+    let volumes = |count: usize| {
+        json!({"metadata": {"annotations": {"a": "{".repeat(20_000)}}, "spec": {
+            "containers": [{"name": "c", "image": "\\\"{{{"}],
+            "volumes": vec![json!({"name": "v"}); count],
+        }})
+    };
+    assert!(matches!(subject(volumes(1000)), Reviewed::Pod(..)));
+    assert!(matches!(subject(volumes(20_000)), Reviewed::TooLarge(..)));
+    assert_eq!(objects(r#"{"a": "\\", "b": {}, "c": "\"{", "d": [{}]}"#), 3);
+}

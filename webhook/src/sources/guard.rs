@@ -32,8 +32,8 @@ pub(crate) struct Guard {
 #[derive(Default)]
 struct Kind {
     breaker: Breaker,
-    /// What failed last, to be tried again as the probe: whatever ails it, the probe is ailed too.
-    failed: Option<(String, SourceId)>,
+    /// What failed or was asked for last, to be tried as the probe: what ails reads, ails the probe.
+    probed: Option<(String, SourceId)>,
 }
 
 impl Guard {
@@ -41,16 +41,26 @@ impl Guard {
         Self { api, metrics, kinds: Default::default(), wake: Notify::new() }
     }
 
-    /// Why reads of this kind are refused at present, if they are.
-    pub(crate) fn refusal(&self, kind: SourceKind) -> Option<Unread> {
-        self.kind(kind).breaker.refusal()
+    /// Why a read is refused at present, if it is. What is asked for meanwhile is what is probed next: a
+    /// source that ails by itself must not keep the breaker open for the others.
+    pub(crate) fn refusal(&self, namespace: &str, source: &SourceId) -> Option<Unread> {
+        let mut kind = self.kind(source.kind);
+        let refusal = kind.breaker.refusal();
+        if refusal.is_some() {
+            kind.probed = Some((namespace.to_owned(), source.clone()));
+        }
+        refusal
+    }
+
+    fn is_open(&self, kind: SourceKind) -> bool {
+        self.kind(kind).breaker.refusal().is_some()
     }
 
     /// Takes note of a read.
     pub(crate) fn observe(&self, namespace: &str, source: &SourceId, outcome: Outcome) {
         let mut kind = self.kind(source.kind);
         if let Outcome::Failed(_) = outcome {
-            kind.failed = Some((namespace.to_owned(), source.clone()));
+            kind.probed = Some((namespace.to_owned(), source.clone()));
         }
         let change = kind.breaker.observe(Instant::now(), Some(namespace), outcome);
         let wake = change.is_some() || kind.breaker.suspects();
@@ -104,8 +114,8 @@ impl Guard {
         if !self.kind(kind).breaker.begin_probe(Instant::now()) {
             return;
         }
-        let failed = self.kind(kind).failed.clone();
-        let outcome = match failed {
+        let probed = self.kind(kind).probed.clone();
+        let outcome = match probed {
             Some((namespace, source)) => {
                 let start = Instant::now();
                 let got = self.api.get(&namespace, &source).await;
@@ -129,7 +139,7 @@ impl Guard {
                 tracing::info!(kind = kind.plural(), "the API server answers reads again")
             }
         }
-        let open = KINDS.iter().any(|kind| self.refusal(*kind).is_some());
+        let open = KINDS.iter().any(|kind| self.is_open(*kind));
         self.metrics.breaker_open.set(open.into());
     }
 
