@@ -87,6 +87,18 @@ async fn only_pods_that_use_a_source_reach_it() -> Result<()> {
         let scratch = Workload::deployment("scratch").with(pod, "volumes", json!([{"name": "v", "emptyDir": {}}]));
         ns.deploy([plain, scratch]).await?;
         ensure!(!recorded(&ns, "plain").await? && !recorded(&ns, "scratch").await?, "a record of nothing");
+        // As a kubelet shows a static pod, which the API server cannot change any more.
+        let from = json!([{"configMapRef": {"name": "settings", "optional": true}}]);
+        let mirror = json!({
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": "mirror", "annotations": {"kubernetes.io/config.mirror": "0123456789abcdef"}},
+            "spec": {
+                "nodeName": "node-000000",
+                "containers": [{"name": "c", "image": "none", "envFrom": from}],
+            },
+        });
+        ns.apply([mirror]).await?;
         assert_eq!(reviews(&webhook).await?, before, "they reached the webhook");
         Ok(())
     })

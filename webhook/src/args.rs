@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn a_bad_value_is_refused_with_what_to_write() {
-        let cases: [(&[&str], &str); 11] = [
+        let cases: [(&[&str], &str); 13] = [
             (&["--deadline", "soon"], "1500ms, 10s"),
             (&["--deadline", "0s"], "more than 0"),
             (&["--drain", "5h"], "at most 30s"),
@@ -102,6 +102,8 @@ mod tests {
             (&["--max-reviews", "0"], "from 1 to 100000"),
             (&["--max-reads", "many"], "from 1 to 100000"),
             (&["--namespace", "../x"], "lower-case letters"),
+            (&["--certificates", "Foo_Bar"], "an object's name"),
+            (&["--registration", ""], "an object's name"),
             (&["--listen", "8443"], "socket address"),
             (&["--tls-cert-file", "a"], "--tls-private-key-file"),
             (

@@ -9,6 +9,7 @@ use anyhow::Context;
 use axum_server::tls_rustls::RustlsConfig;
 use kube::Client;
 use reload_certs::{Event, FileCertificates, Name, Names, OwnCertificates, Serving, Settings};
+use reload_core::source::SourceId;
 
 use crate::args::parse_long;
 use crate::health::Health;
@@ -27,11 +28,11 @@ pub(crate) struct CertificateArgs {
     hostnames: Vec<Name>,
 
     /// Secret of the installation's namespace that keeps the CA and the serving certificate.
-    #[arg(long, env = "KUBECTL_RELOAD_CERTIFICATES", default_value = "kubectl-reload-certificates")]
+    #[arg(long, env = "KUBECTL_RELOAD_CERTIFICATES", default_value = "kubectl-reload-certificates", value_parser = parse_name)]
     certificates: String,
 
     /// MutatingWebhookConfiguration that is given the CA bundle.
-    #[arg(long, env = "KUBECTL_RELOAD_REGISTRATION", default_value = "zz-kubectl-reload")]
+    #[arg(long, env = "KUBECTL_RELOAD_REGISTRATION", default_value = "zz-kubectl-reload", value_parser = parse_name)]
     registration: String,
 
     /// Life of the CA, in hours; its successor is published and takes over before its end.
@@ -60,6 +61,14 @@ pub(crate) struct CertificateArgs {
     /// PEM file of its private key.
     #[arg(long, env = "KUBECTL_RELOAD_TLS_PRIVATE_KEY_FILE", requires = "tls_cert_file")]
     tls_private_key_file: Option<PathBuf>,
+}
+
+/// A name that an object can have: the API server asks the same of Secrets and of registrations.
+fn parse_name(text: &str) -> Result<String, String> {
+    match SourceId::secret(text).is_valid() {
+        true => Ok(text.to_owned()),
+        false => Err("write an object's name: lower-case letters, digits, - and .".to_owned()),
+    }
 }
 
 /// Whatever keeps the certificate.
