@@ -7,6 +7,10 @@ use crate::source::SourceId;
 /// The longest record that is written, in bytes: log shippers copy annotations into every line.
 pub const MAX_LENGTH: usize = 4096;
 
+/// The longest that all annotations of a pod may be with the record, in bytes: the API server rejects
+/// pods from 256 KiB on, and others want room as well.
+pub const MAX_ANNOTATIONS: usize = 200 * 1024;
+
 /// Why a record cannot be written.
 #[derive(Debug, thiserror::Error)]
 pub enum Unwritable {
