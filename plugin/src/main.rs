@@ -13,6 +13,7 @@ mod findings;
 mod immutable;
 mod installation;
 mod inventory;
+mod judgement;
 mod log;
 mod named;
 mod pods;

@@ -2,64 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use clap::Args;
 use jiff::Timestamp;
 use kube::Client;
 use reload_core::options::InvalidOption;
 use reload_core::record::{By, PodIdentity, Record};
-use reload_core::source::{IGNORED, SourceId};
-use reload_core::verdict::{Certainty, Finding, Lag, Pod, Unrecorded, Verdict, judge, unmoved, worst};
+use reload_core::source::SourceId;
+use reload_core::verdict::{Certainty, Finding, Pod, Unrecorded, Verdict, judge, unmoved, worst};
 
 use crate::api::ApiError;
 use crate::immutable::Immutables;
 use crate::inventory::{Inventory, PodMetadata, Revision};
+pub(crate) use crate::judgement::JudgementArgs;
 use crate::pods;
-use crate::scope::parse_namespace;
 use crate::sources::read_sources;
 use crate::surroundings::Surroundings;
 use crate::workload::WorkloadName;
-
-/// What verdicts rest on besides the cluster.
-#[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Judgement")]
-pub(crate) struct JudgementArgs {
-    /// Namespace of the kubectl-reload installation, which holds the hash key of Secrets.
-    #[arg(
-        long,
-        env = "KUBECTL_RELOAD_NAMESPACE",
-        hide_env_values = true,
-        value_parser = parse_namespace,
-        default_value = "kubectl-reload",
-        value_name = "NAMESPACE"
-    )]
-    install_namespace: String,
-
-    /// Sources that are not looked at, as configmap/NAME or secret/NAME.
-    #[arg(long, value_delimiter = ',', default_values = IGNORED, value_name = "SOURCE")]
-    ignore: Vec<SourceId>,
-
-    /// How long after a change a container may still start with the old files, in seconds: the
-    /// kubelet's sync period and its jitter.
-    #[arg(long, default_value_t = 150, value_name = "SECONDS")]
-    kubelet_lag: u32,
-}
-
-impl JudgementArgs {
-    /// Whether a source is left out by `--ignore`.
-    pub(crate) fn ignores(&self, id: &SourceId) -> bool {
-        self.ignore.contains(id)
-    }
-
-    /// Where the hash keys are.
-    pub(crate) fn install_namespace(&self) -> &str {
-        &self.install_namespace
-    }
-
-    /// How long the kubelet may be behind.
-    pub(crate) fn lag(&self) -> Lag {
-        Lag { files: jiff::SignedDuration::from_secs(self.kubelet_lag.into()), ..Lag::default() }
-    }
-}
 
 /// How much a survey looks at, and keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -188,7 +145,7 @@ async fn judged(
         let doubt = |id: &SourceId| Some((id.clone(), immutables.doubt(&workload, id)?));
         pod.doubts = pod.references.iter().filter_map(|reference| doubt(&reference.source)).collect();
     }
-    let (states, hash_keys) = read_sources(client, inventory, &pods, &args.install_namespace).await;
+    let (states, hash_keys) = read_sources(client, inventory, &pods, args.install_namespace()).await;
     let none = BTreeMap::new();
     let judged = pods.into_iter().map(|(metadata, pod)| {
         let sources = states.get(&metadata.namespace).unwrap_or(&none);

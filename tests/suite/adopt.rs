@@ -120,6 +120,34 @@ async fn what_is_unclear_is_left_alone_and_said_why() -> Result<()> {
 }
 
 #[tokio::test]
+async fn who_may_not_write_is_told_which_right_is_missing() -> Result<()> {
+    let cluster = Cluster::shared().await?;
+    with_namespace(cluster, "unwritten", async |ns| {
+        ns.apply([config_map("settings", &[("a", "1")])]).await?;
+        let uses = |name| Workload::deployment(name).env("A", Source::config_map("settings"), "a");
+        ns.deploy([uses("one"), uses("two")]).await?;
+        started_well_after(&ns, "one").await?;
+        started_well_after(&ns, "two").await?;
+        let resources = "--resource=pods,configmaps,secrets,replicasets,deployments";
+        ns.kubectl().run(&["create", "role", "reader", "--verb=get,list", resources]).await?;
+        ns.kubectl().run(&["create", "rolebinding", "reader", "--role=reader", "--user=reader"]).await?;
+        let failed = ns.reload(&["adopt", "deployment/one", "--as=reader"]).await?;
+        let text = "1 pod failed: may not patch pods/one-";
+        ensure!(failed.code == 1 && failed.stdout.contains(text), "{failed}");
+        ensure!(failed.stdout.contains("kubectl auth can-i patch pods/one-"), "{failed}");
+        // Of more than one workload, somebody has to be asked.
+        let unasked = ns.reload(&["adopt"]).await?;
+        ensure!(unasked.code == 2 && unasked.stderr.contains("2 pods of 2 workloads"), "{unasked}");
+        ensure!(unasked.stderr.contains("pass --yes"), "{unasked}");
+        for name in ["one", "two"] {
+            ensure!(record(&ns, name).await?.is_none(), "{name}");
+        }
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
 async fn secrets_need_the_hash_key_and_several_workloads_a_yes() -> Result<()> {
     let cluster = Cluster::shared().await?;
     with_namespace(cluster, "keyed", async |ns| {
@@ -142,6 +170,11 @@ async fn secrets_need_the_hash_key_and_several_workloads_a_yes() -> Result<()> {
         ensure!(keyed.stderr.is_empty(), "{keyed}");
         let written = record(&ns, "two").await?.context("no record")?.to_string();
         ensure!(written.contains("password") && !written.contains("hidden"), "{written}");
+        ns.deploy([uses("later")]).await?;
+        let later = record(&ns, "later").await?;
+        ensure!(later.as_ref().is_some_and(|record| record["by"] == "admission"), "{later:?}");
+        adopt(&ns, &["--yes"]).await?;
+        assert_eq!(record(&ns, "later").await?, later, "the webhook's record was replaced");
         change(&ns, "secret/login", json!({"stringData": {"password": "hidden-c"}})).await?;
         let status = ns.status().await?;
         assert_eq!(status.causes("deployment/two")?, ["secret/login changed: ~password"]);

@@ -28,7 +28,7 @@ async fn a_drifted_deployment_is_explained_by_keys_managers_times_and_evidence()
             "deployment/shop in explained: Drifted (recorded)",
             "2 pods alike, shop-",
             "configmap/settings: Drifted (recorded): changed",
-            "used    envFrom by app, keys: all",
+            "used    envFrom by app, keys: all but P",
             "used    file by app, keys: same",
             "changed colour",
             "added   new",

@@ -182,7 +182,11 @@ impl SourceEntry {
         let mut sentences: Vec<String> = sentences.lines().map(str::to_owned).collect();
         // The lag, which explains the sentences that compare times, stays behind them.
         let last = sentences.pop();
-        sentences.extend(evidence.runs.iter().filter_map(|run| compared(finding.since?, run)));
+        let written = match &evidence.now {
+            Some(Seen::Present { written, .. }) => written.as_ref().map(|(at, _)| *at),
+            _ => None,
+        };
+        sentences.extend(evidence.runs.iter().filter_map(|run| compared(written?, run)));
         sentences.extend(last);
         let container = |(name, run): &(String, Run)| Container {
             name: name.clone(),

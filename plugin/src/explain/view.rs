@@ -126,3 +126,6 @@ fn verdict(verdict: Verdict, certainty: Certainty, paint: Paint) -> String {
 fn line(depth: usize, text: &str) -> String {
     format!("{}{}\n", "  ".repeat(depth), printable(text))
 }
+
+#[cfg(test)]
+mod tests;
