@@ -12,10 +12,10 @@ use crate::content::Content;
 use crate::digest::{Digest, Hasher, Mark};
 use crate::hash_key::HashKeyId;
 use crate::reference::{Keys, Mode};
-use crate::source::SourceId;
+use crate::source::{Source, SourceId};
 
 use limits::MAX_MARKS;
-pub use limits::{MAX_LENGTH, MAX_SOURCES, Unwritable};
+pub use limits::{MAX_ANNOTATIONS, MAX_LENGTH, MAX_SOURCES, Unwritable};
 pub use trust::{Distrust, PodIdentity};
 pub use wire::{Unreadable, VERSION as FORMAT};
 
@@ -125,6 +125,29 @@ impl Changes {
     /// All keys that differ.
     pub fn keys(&self) -> impl Iterator<Item = &String> {
         self.changed.iter().chain(&self.added).chain(&self.removed)
+    }
+}
+
+impl ReadSource {
+    /// Takes down a source; `used` tells what the keys of a mode come to, and nothing of a Secret
+    /// without a hash key. Where `named` is false the marks are left out, and the names with them.
+    pub fn of(
+        source: &Source,
+        modes: BTreeMap<Mode, Keys>,
+        named: bool,
+        used: impl Fn(Mode, &Keys) -> Option<UseRecord>,
+    ) -> Self {
+        let uses = modes.into_iter().filter_map(|(mode, keys)| {
+            let mut used = used(mode, &keys)?;
+            used.marks = used.marks.filter(|_| named);
+            Some((mode, used))
+        });
+        Self {
+            uid: source.uid.clone(),
+            resource_version: source.resource_version.clone(),
+            immutable: source.immutable,
+            uses: uses.collect(),
+        }
     }
 }
 

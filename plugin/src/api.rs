@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
+use jiff::Timestamp;
 use kube::Client;
 use kube::client::Body;
 use serde::Deserialize;
@@ -201,6 +202,15 @@ pub(crate) async fn get_object(
     get(client, "get", &resource, &resource.path(), "application/json").await
 }
 
+/// The same, and the time of the answer by the API server's clock, where it says so.
+pub(crate) async fn get_object_at(
+    client: &Client,
+    resource: Resource<'_>,
+) -> Result<(Zeroizing<Vec<u8>>, Option<Timestamp>), ApiError> {
+    let answer = get_answer(client, "get", &resource, &resource.path(), "application/json").await?;
+    Ok((answer.body, answer.date))
+}
+
 async fn get(
     client: &Client,
     verb: &str,
@@ -208,18 +218,28 @@ async fn get(
     uri: &str,
     accept: &str,
 ) -> Result<Zeroizing<Vec<u8>>, ApiError> {
+    Ok(get_answer(client, verb, resource, uri, accept).await?.body)
+}
+
+async fn get_answer(
+    client: &Client,
+    verb: &str,
+    resource: &Resource<'_>,
+    uri: &str,
+    accept: &str,
+) -> Result<Answer, ApiError> {
     let unreachable = |cause: String| ApiError::Unreachable { what: resource.what(verb), cause };
-    let (status, json) = request(client, uri, accept).await.map_err(unreachable)?;
-    if status.is_success() {
-        return Ok(json);
+    let answer = request(client, uri, accept).await.map_err(unreachable)?;
+    if answer.status.is_success() {
+        return Ok(answer);
     }
-    Err(ApiError::status(status, message(&json), verb, resource))
+    Err(ApiError::status(answer.status, message(&answer.body), verb, resource))
 }
 
 /// What is there at a path that is no resource, such as `/version`.
 pub(crate) async fn get_path(client: &Client, path: &str) -> Result<Zeroizing<Vec<u8>>, ApiError> {
     let what = format!("get {path}");
-    match request(client, path, "*/*").await {
+    match request(client, path, "*/*").await.map(|answer| (answer.status, answer.body)) {
         Err(cause) => Err(ApiError::Unreachable { what, cause }),
         Ok((status, body)) if status.is_success() => Ok(body),
         Ok((StatusCode::FORBIDDEN, _)) => {
@@ -231,12 +251,16 @@ pub(crate) async fn get_path(client: &Client, path: &str) -> Result<Zeroizing<Ve
     }
 }
 
+/// The answer to a GET.
+struct Answer {
+    status: StatusCode,
+    /// When it was given.
+    date: Option<Timestamp>,
+    body: Zeroizing<Vec<u8>>,
+}
+
 /// The answer to a GET, or why there is none.
-async fn request(
-    client: &Client,
-    uri: &str,
-    accept: &str,
-) -> Result<(StatusCode, Zeroizing<Vec<u8>>), String> {
+async fn request(client: &Client, uri: &str, accept: &str) -> Result<Answer, String> {
     tracing::debug!(%uri, "GET");
     let request = Request::get(uri)
         .header(http::header::ACCEPT, accept)
@@ -244,8 +268,14 @@ async fn request(
         .map_err(|error| error.to_string())?;
     let response = client.send(request).await.map_err(|error| root_cause(&error))?;
     let status = response.status();
+    let date = response.headers().get(http::header::DATE).and_then(|date| parse_date(date.to_str().ok()?));
     let body = response.into_body().collect().await.map_err(|error| root_cause(&error))?;
-    Ok((status, Zeroizing::new(body.to_bytes().to_vec())))
+    Ok(Answer { status, date, body: Zeroizing::new(body.to_bytes().to_vec()) })
+}
+
+/// An HTTP date (RFC 9110, section 5.6.7) in its one form that servers may send.
+fn parse_date(date: &str) -> Option<Timestamp> {
+    jiff::fmt::rfc2822::parse(date).ok().map(|zoned| zoned.timestamp())
 }
 
 /// The message of a Status object.

@@ -46,17 +46,29 @@ pub(crate) async fn find(
     let pods = survey(client, &inventory, judgement, wanted).await?;
     let mut reports = roll_up(&pods);
     find_rolling(client, &inventory, &pods, &mut reports, Timestamp::now()).await;
-    if let Some(namespace) = namespace {
-        if reports.is_empty() {
-            check_namespace(client, namespace).await?;
-        }
-        for target in targets {
-            if !reports.iter().any(|report| target.matches(&report.workload)) {
-                check_workload(client, namespace, target).await?;
-            }
-        }
-    }
+    let unmatched = |target: &&Target| !reports.iter().any(|report| target.matches(&report.workload));
+    check(client, namespace, reports.is_empty(), targets.iter().filter(unmatched)).await?;
     Ok(reports)
+}
+
+/// Whether the namespace exists where nothing was found in it, and what was named and not found.
+///
+/// # Errors
+/// When one does not exist.
+pub(crate) async fn check<'a>(
+    client: &Client,
+    namespace: Option<&str>,
+    empty: bool,
+    unmatched: impl Iterator<Item = &'a Target>,
+) -> Result<(), FindError> {
+    let Some(namespace) = namespace else { return Ok(()) };
+    if empty {
+        check_namespace(client, namespace).await?;
+    }
+    for target in unmatched {
+        check_workload(client, namespace, target).await?;
+    }
+    Ok(())
 }
 
 /// An empty answer about a namespace that does not exist is no answer.

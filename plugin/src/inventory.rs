@@ -52,6 +52,7 @@ pub(crate) struct PodMetadata {
     pub(crate) namespace: String,
     pub(crate) name: String,
     uid: Uid,
+    resource_version: String,
     generate_name: Option<String>,
     creation_timestamp: Timestamp,
     deletion_timestamp: Option<Timestamp>,
@@ -124,6 +125,11 @@ impl PodMetadata {
             controller: Owner::controller(&self.owner_references).map(|owner| owner.uid.clone()),
             created_at: self.creation_timestamp,
         }
+    }
+
+    /// `metadata.resourceVersion`.
+    pub(crate) fn resource_version(&self) -> &str {
+        &self.resource_version
     }
 
     /// Whether `pod` is this very pod, and not another of its name.

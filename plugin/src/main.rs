@@ -1,5 +1,6 @@
 //! `kubectl reload`: which pods run on old configuration, and restarts of those that do.
 
+mod adopt;
 mod annotations;
 mod api;
 mod color;
@@ -7,11 +8,14 @@ mod completion;
 mod connection;
 mod doctor;
 mod document;
+mod explain;
 mod findings;
 mod immutable;
 mod installation;
 mod inventory;
+mod judgement;
 mod log;
+mod named;
 mod pods;
 mod report;
 mod restart;
@@ -57,7 +61,9 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Status(status::StatusArgs),
+    Explain(explain::ExplainArgs),
     Sync(sync::SyncArgs),
+    Adopt(adopt::AdoptArgs),
     UsedBy(used_by::UsedByArgs),
     Doctor(doctor::DoctorArgs),
     Version(version::VersionArgs),
@@ -82,6 +88,8 @@ async fn main() -> ExitCode {
     log::install(&cli.log);
     let result = match cli.command {
         Command::Status(args) => status::run(args, &cli.connection, cli.color.paint()).await,
+        Command::Explain(args) => explain::run(args, &cli.connection, cli.color.paint()).await,
+        Command::Adopt(args) => adopt::run(args, &cli.connection).await,
         Command::Sync(args) => sync::run(args, &cli.connection).await,
         Command::UsedBy(args) => used_by::run(args, &cli.connection).await,
         Command::Doctor(args) => doctor::run(args, &cli.connection, cli.color.paint()).await,

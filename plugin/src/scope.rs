@@ -80,6 +80,16 @@ impl Target {
     pub(crate) fn matches(&self, workload: &WorkloadName) -> bool {
         self.kind == workload.kind && self.name.as_ref().is_none_or(|name| *name == workload.name)
     }
+
+    /// Whether it names this pod, whatever owns it.
+    pub(crate) fn is_pod(&self, pod: &str) -> bool {
+        self.kind == Kind::Pod && self.name.as_deref() == Some(pod)
+    }
+
+    /// Whether this pod of `workload` is meant.
+    pub(crate) fn takes(&self, workload: &WorkloadName, pod: &str) -> bool {
+        self.is_pod(pod) || self.matches(workload)
+    }
 }
 
 fn parse_target(text: &str) -> Result<Target, TargetError> {

@@ -83,7 +83,8 @@ fn needs_content(recorded: Option<&SourceRecord>, now: Option<&Source>, optional
     }
 }
 
-async fn read_source(client: &Client, namespace: &str, id: &SourceId) -> SourceState {
+/// Reads a source in full.
+pub(crate) async fn read_source(client: &Client, namespace: &str, id: &SourceId) -> SourceState {
     match get_source(client, namespace, id).await {
         Ok(source) => SourceState::Present(source),
         Err(error) if error.is_not_found() => SourceState::Absent,
@@ -102,13 +103,18 @@ async fn get_source(client: &Client, namespace: &str, id: &SourceId) -> Result<S
         .map_err(|_| ApiError::Malformed { what: format!("get {id} in {namespace}") })
 }
 
-/// The hash keys, without which changes of Secrets are judged by times alone.
-async fn hash_keys(client: &Client, namespace: &str) -> Option<HashKeys> {
+/// The hash keys, or why there are none.
+pub(crate) async fn find_hash_keys(client: &Client, namespace: &str) -> Result<HashKeys, String> {
     let id = SourceId::secret(HashKey::SECRET_NAME);
-    let keys = match get_source(client, namespace, &id).await {
+    match get_source(client, namespace, &id).await {
         Ok(secret) => HashKeys::from_secret(&secret).ok_or_else(|| "it holds no hash key".to_owned()),
         Err(error) => Err(error.to_string()),
-    };
+    }
+}
+
+/// The hash keys, without which changes of Secrets are judged by times alone.
+async fn hash_keys(client: &Client, namespace: &str) -> Option<HashKeys> {
+    let keys = find_hash_keys(client, namespace).await;
     keys.inspect_err(|why| {
         tracing::warn!("changed Secrets are judged by times alone, for want of the hash key: {why}")
     })

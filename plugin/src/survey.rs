@@ -2,57 +2,37 @@
 
 use std::collections::BTreeMap;
 
-use clap::Args;
 use jiff::Timestamp;
 use kube::Client;
 use reload_core::options::InvalidOption;
 use reload_core::record::{By, PodIdentity, Record};
-use reload_core::source::{IGNORED, SourceId};
-use reload_core::verdict::{Certainty, Finding, Lag, Pod, Unrecorded, Verdict, judge, unmoved, worst};
+use reload_core::source::SourceId;
+use reload_core::verdict::{Certainty, Finding, Pod, Unrecorded, Verdict, judge, unmoved, worst};
 
 use crate::api::ApiError;
 use crate::immutable::Immutables;
 use crate::inventory::{Inventory, PodMetadata, Revision};
+pub(crate) use crate::judgement::JudgementArgs;
 use crate::pods;
-use crate::scope::parse_namespace;
 use crate::sources::read_sources;
 use crate::surroundings::Surroundings;
 use crate::workload::WorkloadName;
 
-/// What verdicts rest on besides the cluster.
-#[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Judgement")]
-pub(crate) struct JudgementArgs {
-    /// Namespace of the kubectl-reload installation, which holds the hash key of Secrets.
-    #[arg(
-        long,
-        env = "KUBECTL_RELOAD_NAMESPACE",
-        hide_env_values = true,
-        value_parser = parse_namespace,
-        default_value = "kubectl-reload",
-        value_name = "NAMESPACE"
-    )]
-    install_namespace: String,
-
-    /// Sources that are not looked at, as configmap/NAME or secret/NAME.
-    #[arg(long, value_delimiter = ',', default_values = IGNORED, value_name = "SOURCE")]
-    ignore: Vec<SourceId>,
-
-    /// How long after a change a container may still start with the old files, in seconds: the
-    /// kubelet's sync period and its jitter.
-    #[arg(long, default_value_t = 150, value_name = "SECONDS")]
-    kubelet_lag: u32,
-}
-
-impl JudgementArgs {
-    fn lag(&self) -> Lag {
-        Lag { files: jiff::SignedDuration::from_secs(self.kubelet_lag.into()), ..Lag::default() }
-    }
+/// How much a survey looks at, and keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Depth {
+    /// No more than verdicts take.
+    Verdicts,
+    /// The same, and what verdicts rest on is kept.
+    Grounds,
+    /// Every pod is looked at, also where its metadata has settled its verdict.
+    Everything,
 }
 
 /// A pod and its verdict.
 pub(crate) struct SurveyedPod {
     pub(crate) workload: WorkloadName,
+    pub(crate) name: String,
     pub(crate) revision: Revision,
     pub(crate) created_at: Timestamp,
     pub(crate) verdict: Verdict,
@@ -61,6 +41,15 @@ pub(crate) struct SurveyedPod {
     pub(crate) findings: Vec<Finding>,
     /// What kept it from being judged.
     pub(crate) problem: Option<InvalidOption>,
+    /// What it was judged by, where that was asked for and looked at.
+    pub(crate) grounds: Option<Grounds>,
+}
+
+/// What a pod was judged by.
+pub(crate) struct Grounds {
+    pub(crate) pod: Pod,
+    /// The pod's own `metadata.resourceVersion` before it was read.
+    pub(crate) resource_version: String,
 }
 
 /// A pod that metadata did not settle.
@@ -87,6 +76,20 @@ pub(crate) async fn survey(
     args: &JudgementArgs,
     wanted: impl Fn(&WorkloadName) -> bool,
 ) -> Result<Vec<SurveyedPod>, ApiError> {
+    survey_to(Depth::Verdicts, client, inventory, args, wanted).await
+}
+
+/// The same, to this depth.
+///
+/// # Errors
+/// As there.
+pub(crate) async fn survey_to(
+    depth: Depth,
+    client: &Client,
+    inventory: &Inventory,
+    args: &JudgementArgs,
+    wanted: impl Fn(&WorkloadName) -> bool,
+) -> Result<Vec<SurveyedPod>, ApiError> {
     let mut immutables = Immutables::default();
     let (mut settled, mut candidates, mut bystanders) = (Vec::new(), Vec::new(), Vec::new());
     for metadata in &inventory.pods {
@@ -96,7 +99,9 @@ pub(crate) async fn survey(
             immutables.note_record(inventory, &metadata.namespace, record, metadata.created_at());
         }
         let asked = inventory.is_selected(metadata) && wanted(&inventory.workload(metadata));
-        match candidate.settled(inventory) {
+        let settled_by_metadata = candidate.settled(inventory);
+        let looked_at = asked && depth == Depth::Everything && !metadata.is_ignored();
+        match settled_by_metadata.filter(|_| !looked_at) {
             None if asked => {
                 candidates.push(candidate);
                 continue;
@@ -122,12 +127,13 @@ pub(crate) async fn survey(
         let Settled { metadata, verdict, certainty } = *pod;
         unjudged(inventory, metadata, verdict, certainty)
     }));
-    surveyed.extend(judged(client, inventory, &immutables, pods, args).await);
+    surveyed.extend(judged(depth, client, inventory, &immutables, pods, args).await);
     Ok(surveyed)
 }
 
 /// Reads the sources of these pods and judges them.
 async fn judged(
+    depth: Depth,
     client: &Client,
     inventory: &Inventory,
     immutables: &Immutables,
@@ -139,15 +145,18 @@ async fn judged(
         let doubt = |id: &SourceId| Some((id.clone(), immutables.doubt(&workload, id)?));
         pod.doubts = pod.references.iter().filter_map(|reference| doubt(&reference.source)).collect();
     }
-    let (states, hash_keys) = read_sources(client, inventory, &pods, &args.install_namespace).await;
+    let (states, hash_keys) = read_sources(client, inventory, &pods, args.install_namespace()).await;
     let none = BTreeMap::new();
-    let judged = pods.iter().map(|(metadata, pod)| {
+    let judged = pods.into_iter().map(|(metadata, pod)| {
         let sources = states.get(&metadata.namespace).unwrap_or(&none);
         let id = pod.record.as_ref().ok().and_then(|record| record.hash_key.as_ref());
         let hash_key = hash_keys.as_ref().zip(id).and_then(|(keys, id)| keys.get(id));
-        let findings = judge(pod, sources, hash_key, args.lag());
+        let findings = judge(&pod, sources, hash_key, args.lag());
         let (verdict, certainty) = worst(&findings);
-        SurveyedPod { findings, ..unjudged(inventory, metadata, verdict, certainty) }
+        let resource_version = || metadata.resource_version().to_owned();
+        let grounds =
+            (depth != Depth::Verdicts).then(|| Grounds { pod, resource_version: resource_version() });
+        SurveyedPod { findings, grounds, ..unjudged(inventory, metadata, verdict, certainty) }
     });
     judged.collect()
 }
@@ -215,12 +224,14 @@ fn unjudged(
 ) -> SurveyedPod {
     SurveyedPod {
         workload: inventory.workload(metadata),
+        name: metadata.name.clone(),
         revision: metadata.revision().clone(),
         created_at: metadata.created_at(),
         verdict,
         certainty,
         findings: Vec::new(),
         problem: None,
+        grounds: None,
     }
 }
 
@@ -262,7 +273,7 @@ async fn extract<'a>(
                 unclear = Some(error);
                 false
             });
-            asked || args.ignore.contains(id)
+            asked || args.ignores(id)
         };
         let around = surroundings.options(&inventory.workload(metadata));
         let extracted = around.and_then(|around| pods::extract(pod, identity, record, &around, ignored));

@@ -17,7 +17,8 @@ use crate::connection::{Connection, ConnectionArgs};
 use crate::document::{API_VERSION, Form};
 use crate::table::{emit, printable, render};
 use templates::Templates;
-use users::{Use, User, users};
+pub(crate) use users::{Use, uses};
+use users::{User, users};
 
 /// Shows which workloads and pods use a ConfigMap or a Secret, how, and which keys.
 ///

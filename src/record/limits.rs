@@ -14,6 +14,10 @@ pub(super) const MAX_MARKS: usize = MAX_LENGTH / 12;
 /// More sources than this do not fit, with not even a name and a kind each.
 pub const MAX_SOURCES: usize = MAX_LENGTH / 32;
 
+/// The longest that all annotations of a pod may be with the record, in bytes: the API server rejects
+/// pods from 256 KiB on, and others want room as well.
+pub const MAX_ANNOTATIONS: usize = 200 * 1024;
+
 /// Why a record cannot be written.
 #[derive(Debug, thiserror::Error)]
 pub enum Unwritable {

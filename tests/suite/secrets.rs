@@ -39,6 +39,9 @@ async fn no_value_and_no_plain_digest_of_one_is_shown_anywhere() -> Result<()> {
         for arguments in [
             &["status", "-v=9"] as &[&str],
             &["status", "-v=9", "--all", "-o", "json"],
+            &["explain", "deployment/env", "-v=9"],
+            &["explain", "deployment/files", "-v=9", "-o", "yaml"],
+            &["adopt", "-v=9", "--dry-run", "-o", "json"],
             &["sync", "-v=9", "--dry-run=server"],
             &["sync", "-v=9", "--yes"],
             &["status", "-v=9", "--all"],

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures::StreamExt;
 use reload_core::annotation::RECORD;
 use reload_core::hash_key::HashKey;
-use reload_core::record::{By, MAX_SOURCES, ReadSource, Record, SourceRecord, Unread};
+use reload_core::record::{By, MAX_ANNOTATIONS, MAX_SOURCES, ReadSource, Record, SourceRecord, Unread};
 use reload_core::reference::{Keys, Mode};
 use reload_core::source::{IGNORED, SourceId, SourceKind};
 use tokio::time::Instant;
@@ -19,10 +19,6 @@ use crate::subject::Subject;
 
 /// Sources of one pod that are read at once.
 const PARALLEL: usize = 32;
-
-/// The longest that all annotations of a pod may be with ours, in bytes: the API server rejects
-/// pods from 256 KiB on, and later webhooks want room as well.
-const MAX_ANNOTATIONS: usize = 200 * 1024;
 
 /// What records hold.
 #[derive(Debug, Clone, clap::Args)]
@@ -154,18 +150,8 @@ impl Recorder {
         key: Option<&HashKey>,
     ) -> Taken {
         let named = self.args.secret_key_names || id.kind == SourceKind::ConfigMap;
-        let uses = modes.into_iter().filter_map(|(mode, keys)| {
-            let mut used = held.used(namespace, id, mode, &keys, key)?;
-            used.marks = used.marks.filter(|_| named);
-            Some((mode, used))
-        });
-        let source = &held.source;
-        let record = SourceRecord::Read(ReadSource {
-            uid: source.uid.clone(),
-            resource_version: source.resource_version.clone(),
-            immutable: source.immutable,
-            uses: uses.collect(),
-        });
+        let used = |mode, keys: &Keys| held.used(namespace, id, mode, keys, key);
+        let record = SourceRecord::Read(ReadSource::of(&held.source, modes, named, used));
         let unhashed = id.kind == SourceKind::Secret && key.is_none();
         Taken { record, lacks: unhashed.then_some(Cause::NoHashKey) }
     }

@@ -241,7 +241,7 @@ mod tests {
     #[test]
     fn commands_and_flags_come_from_the_command_line_itself() {
         let commands = words("");
-        for command in ["status", "sync", "completion", "version"] {
+        for command in ["status", "explain", "adopt", "sync", "completion", "version"] {
             assert!(commands.iter().any(|word| word == command), "{command}: {commands:?}");
         }
         assert_eq!(words("-n shop stat"), ["status"]);
@@ -269,6 +269,8 @@ mod tests {
             ("sync -nshop deployment/", names(workloads(None), "deployment/", &["--namespace=shop"])),
             ("status -n shop deploy w", names(workloads(Some("deploy")), "w", &["--namespace=shop"])),
             ("status deployment/a b", names(workloads(None), "b", &[])),
+            ("explain pod/", names(workloads(None), "pod/", &[])),
+            ("adopt -n shop deployment/w", names(workloads(None), "deployment/w", &["--namespace=shop"])),
             ("status --ignore ", names(Names::Sources, "", &[])),
             ("status -- -", names(workloads(None), "-", &[])),
             ("status --kubeconfig ", Wanted::Files),

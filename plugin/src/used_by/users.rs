@@ -26,22 +26,22 @@ pub(super) struct User {
 /// One way in which containers use a source.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Use {
-    pub(super) how: How,
+pub(crate) struct Use {
+    pub(crate) how: How,
     /// `null`: all of them.
     keys: Option<BTreeSet<String>>,
     /// Keys of all that variables set later override.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     except: BTreeSet<String>,
     /// Whether the containers start without the source.
-    pub(super) optional: bool,
-    pub(super) containers: Vec<String>,
+    pub(crate) optional: bool,
+    pub(crate) containers: Vec<String>,
 }
 
 /// In the words of a pod spec.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) enum How {
+pub(crate) enum How {
     Env,
     EnvFrom,
     /// A file or folder mounted with `subPath`.
@@ -84,7 +84,7 @@ impl User {
 
 impl Use {
     /// The keys in a few words.
-    pub(super) fn keys(&self) -> String {
+    pub(crate) fn keys(&self) -> String {
         match &self.keys {
             Some(keys) if keys.is_empty() => "none".to_owned(),
             Some(keys) => keys.iter().map(String::as_str).collect::<Vec<_>>().join(","),
@@ -101,8 +101,11 @@ struct Found {
     template: bool,
     pods: BTreeSet<String>,
     /// Per container, so that a pod and its template count once.
-    containers: BTreeMap<(String, How, bool), Option<Keys>>,
+    containers: Containers,
 }
+
+/// The keys that a container uses in one way.
+type Containers = BTreeMap<(String, How, bool), Option<Keys>>;
 
 /// The users of a source by namespace, in order of their names.
 pub(super) fn users(templates: &Templates, source: &SourceId) -> BTreeMap<String, Vec<User>> {
@@ -117,12 +120,7 @@ pub(super) fn users(templates: &Templates, source: &SourceId) -> BTreeMap<String
         user.template |= template.pod.is_none();
         user.pods.extend(template.pod.clone());
         for reference in uses {
-            let key = (reference.container.clone(), How::of(reference), reference.optional);
-            let keys = user.containers.entry(key).or_default();
-            *keys = Some(match keys.take() {
-                Some(known) => known.union(reference.keys.clone()),
-                None => reference.keys.clone(),
-            });
+            add(&mut user.containers, reference);
         }
     }
     let mut users: BTreeMap<String, Vec<User>> = BTreeMap::new();
@@ -138,8 +136,26 @@ pub(super) fn users(templates: &Templates, source: &SourceId) -> BTreeMap<String
     users
 }
 
+/// How these references use what they use.
+pub(crate) fn uses<'a>(references: impl IntoIterator<Item = &'a Reference>) -> Vec<Use> {
+    let mut containers = BTreeMap::new();
+    for reference in references {
+        add(&mut containers, reference);
+    }
+    merge(containers)
+}
+
+fn add(containers: &mut Containers, reference: &Reference) {
+    let key = (reference.container.clone(), How::of(reference), reference.optional);
+    let keys = containers.entry(key).or_default();
+    *keys = Some(match keys.take() {
+        Some(known) => known.union(reference.keys.clone()),
+        None => reference.keys.clone(),
+    });
+}
+
 /// Containers that use the same keys alike share an entry.
-fn merge(containers: BTreeMap<(String, How, bool), Option<Keys>>) -> Vec<Use> {
+fn merge(containers: Containers) -> Vec<Use> {
     let mut uses = BTreeMap::<_, Vec<String>>::new();
     for ((container, how, optional), keys) in containers {
         let (keys, except) = match keys {

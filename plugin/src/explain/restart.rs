@@ -1,0 +1,107 @@
+//! What a restart of a workload would do, and whether it would roll at all.
+
+use kube::Client;
+use reload_core::verdict::{Certainty, Reason, Verdict};
+use serde::Serialize;
+
+use crate::report::WorkloadReport;
+use crate::rollout::{Progress, Rollable};
+use crate::survey::SurveyedPod;
+use crate::workload::Kind;
+
+/// What a restart would do.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Restart {
+    /// Whether it would replace the pods and end what is the matter with them.
+    pub(super) helps: bool,
+    /// What it would do, or why it would not.
+    pub(super) words: String,
+}
+
+impl Restart {
+    fn in_vain(words: impl Into<String>) -> Self {
+        Self { helps: false, words: words.into() }
+    }
+}
+
+/// What a restart would do to a workload of these pods.
+pub(super) async fn restart<'a>(
+    client: &Client,
+    report: &WorkloadReport,
+    mut pods: impl Iterator<Item = &'a SurveyedPod>,
+) -> Restart {
+    if let Some(in_vain) = of_report(report) {
+        return in_vain;
+    }
+    let rollable = match Rollable::get(client, &report.workload).await {
+        Ok(rollable) => rollable,
+        Err(error) => return Restart::in_vain(format!("What a restart would do is not known: {error}.")),
+    };
+    if let Some(why) = rollable.held() {
+        return Restart::in_vain(format!("A restart would not roll: {why}."));
+    }
+    match rollable.progress() {
+        Progress::Stuck(why) => return Restart::in_vain(format!("A restart would not roll: {why}.")),
+        progress @ Progress::Underway { .. } => {
+            return Restart::in_vain(format!("Its pods are being replaced already: {progress}."));
+        }
+        Progress::Complete => {}
+    }
+    let replaced =
+        |pod: &SurveyedPod| pod.findings.iter().any(|finding| finding.reason == Reason::ImmutableReplaced);
+    if pods.any(replaced) {
+        return Restart::in_vain(
+            "A restart would roll and may not help: a node goes on serving an immutable source by its name as \
+             long as any pod there uses it. Give it a new name.",
+        );
+    }
+    if let Some(why) = rollable.restarted_for().and_then(|memory| memory.refusal(report)) {
+        return Restart::in_vain(format!("A restart would roll, and sync would not do it: {why}."));
+    }
+    of_verdict(report)
+}
+
+/// Why one would be in vain, as far as the report tells.
+fn of_report(report: &WorkloadReport) -> Option<Restart> {
+    let refusal = match (&report.workload.kind, report.obstacle(), &report.problem) {
+        (_, Some(cause), _) => {
+            let what = match cause.removed.as_slice() {
+                [] => format!("{} does not exist", cause.source),
+                keys => format!("{} lacks {}", cause.source, keys.join(", ")),
+            };
+            format!("New pods would not start, since {what}: bring it back first.")
+        }
+        (_, None, Some(problem)) => format!("A restart would not be done: {problem}."),
+        (Kind::Pod, ..) => "No controller would replace it: delete it and create it again.".to_owned(),
+        (Kind::Job, ..) => "A Job runs once: start a new one.".to_owned(),
+        (Kind::Deployment | Kind::StatefulSet | Kind::DaemonSet, ..) => return None,
+        (kind, ..) => {
+            format!("A {} cannot be restarted here: restart it by what made it.", kind.singular())
+        }
+    };
+    Some(Restart::in_vain(refusal))
+}
+
+fn of_verdict(report: &WorkloadReport) -> Restart {
+    let workload = &report.workload;
+    let place = format!("{workload} -n {}", workload.namespace);
+    let pods = match report.pods {
+        1 => "its pod".to_owned(),
+        pods => format!("its {pods} pods"),
+    };
+    let words = match (report.verdict, report.certainty) {
+        (Verdict::Drifted | Verdict::Rolling, Certainty::Recorded) => {
+            format!(
+                "A restart would replace {pods} by new ones that read what is there now: kubectl reload sync {place}"
+            )
+        }
+        (Verdict::Drifted | Verdict::Rolling | Verdict::Unknown, _) => format!(
+            "A restart would replace {pods} by new ones that read what is there now, and leave no doubt; sync does \
+             not restart it, since it is not sure: kubectl rollout restart {place}"
+        ),
+        (Verdict::Current | Verdict::Ignored, _) => {
+            return Restart::in_vain(format!("A restart would replace {pods} and change nothing."));
+        }
+    };
+    Restart { helps: true, words }
+}

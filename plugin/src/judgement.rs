@@ -1,0 +1,49 @@
+//! Judgement: what verdicts rest on besides the cluster, by flags.
+
+use clap::Args;
+use reload_core::source::{IGNORED, SourceId};
+use reload_core::verdict::Lag;
+
+use crate::scope::parse_namespace;
+
+/// What verdicts rest on besides the cluster.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Judgement")]
+pub(crate) struct JudgementArgs {
+    /// Namespace of the kubectl-reload installation, which holds the hash key of Secrets.
+    #[arg(
+        long,
+        env = "KUBECTL_RELOAD_NAMESPACE",
+        hide_env_values = true,
+        value_parser = parse_namespace,
+        default_value = "kubectl-reload",
+        value_name = "NAMESPACE"
+    )]
+    install_namespace: String,
+
+    /// Sources that are not looked at, as configmap/NAME or secret/NAME.
+    #[arg(long, value_delimiter = ',', default_values = IGNORED, value_name = "SOURCE")]
+    ignore: Vec<SourceId>,
+
+    /// How long after a change a container may still start with the old files, in seconds: the
+    /// kubelet's sync period and its jitter.
+    #[arg(long, default_value_t = 150, value_name = "SECONDS")]
+    kubelet_lag: u32,
+}
+
+impl JudgementArgs {
+    /// Whether a source is left out by `--ignore`.
+    pub(crate) fn ignores(&self, id: &SourceId) -> bool {
+        self.ignore.contains(id)
+    }
+
+    /// Where the hash keys are.
+    pub(crate) fn install_namespace(&self) -> &str {
+        &self.install_namespace
+    }
+
+    /// How long the kubelet may be behind.
+    pub(crate) fn lag(&self) -> Lag {
+        Lag { files: jiff::SignedDuration::from_secs(self.kubelet_lag.into()), ..Lag::default() }
+    }
+}
