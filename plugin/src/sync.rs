@@ -1,5 +1,6 @@
 //! `kubectl reload sync`: restarts what is drifted, and nothing else.
 
+mod selection;
 mod session;
 
 use std::io::{BufRead, IsTerminal, Write};
@@ -18,6 +19,7 @@ use crate::status::what;
 use crate::survey::JudgementArgs;
 use crate::table::{emit, printable};
 use crate::workload::{Kind, WorkloadName};
+use selection::SelectionArgs;
 
 /// Restarts workloads that run on old configuration, oldest drift first.
 ///
@@ -29,10 +31,15 @@ use crate::workload::{Kind, WorkloadName};
   kubectl reload sync -n shop
   kubectl reload sync deployment/web -n shop
   kubectl reload sync -A --dry-run=client
+  kubectl reload sync -n shop --source configmap/settings --only frozen
+  kubectl reload sync -n shop --inferred
   kubectl reload sync -A --yes --max-parallel 3 --keep-going")]
 pub(crate) struct SyncArgs {
     #[command(flatten)]
     scope: ScopeArgs,
+
+    #[command(flatten)]
+    selection: SelectionArgs,
 
     /// Restart without asking; required for more than one workload where no terminal can be asked.
     #[arg(short, long)]
@@ -103,11 +110,11 @@ pub(crate) async fn run(args: SyncArgs, connection: &ConnectionArgs) -> anyhow::
     let namespace = args.scope.place(namespace);
     let selector = args.scope.selector.as_deref();
     let reports = find(&client, namespace.as_deref(), selector, &targets, &args.judgement).await?;
-    let mut drifted: Vec<&WorkloadReport> = reports.iter().filter(|report| report.is_drifted()).collect();
+    let mut drifted: Vec<&WorkloadReport> = reports.iter().filter(|report| args.selection.takes(report)).collect();
     // Oldest drift first; what has no time is gone, and comes last.
     drifted.sort_by_key(|report| report.since().unwrap_or(Timestamp::MAX));
     if drifted.is_empty() {
-        emit(&nothing(&reports))?;
+        emit(&nothing(&reports, &args.selection))?;
         return Ok(ExitCode::SUCCESS);
     }
     let (ready, refused): (Vec<&WorkloadReport>, Vec<&WorkloadReport>) =
@@ -126,14 +133,20 @@ pub(crate) async fn run(args: SyncArgs, connection: &ConnectionArgs) -> anyhow::
 }
 
 /// That there is nothing to do, and what else there is.
-fn nothing(reports: &[WorkloadReport]) -> String {
+fn nothing(reports: &[WorkloadReport], selection: &SelectionArgs) -> String {
+    let sure = |report: &WorkloadReport| report.is_drifted();
+    let possible = |report: &WorkloadReport| report.is_possibly_drifted() && !report.is_drifted();
     let count =
         |wanted: &dyn Fn(&WorkloadReport) -> bool| reports.iter().filter(|report| wanted(report)).count();
     let counts = [
         (count(&|report| report.verdict == Verdict::Rolling), "already rolling"),
+        (count(&sure), "on old configuration, and left out by --source or --only"),
         (
-            count(&|report| report.verdict == Verdict::Drifted),
-            "possibly on old configuration, judged by times alone, and not restarted",
+            count(&possible),
+            match selection.is_inferred_wanted() {
+                true => "possibly on old configuration, and left out by --source or --only",
+                false => "possibly on old configuration, judged by times alone, and restarted by --inferred only",
+            },
         ),
         (count(&|report| report.verdict == Verdict::Unknown), "unknown"),
     ];

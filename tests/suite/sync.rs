@@ -1,5 +1,8 @@
 //! What `sync` leaves alone, and what it says of it.
 
+#[path = "sync/selection.rs"]
+mod selection;
+
 use std::time::Duration;
 
 use anyhow::{Result, ensure};

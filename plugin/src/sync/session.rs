@@ -92,8 +92,8 @@ impl Session<'_> {
                 self.wait(workload, None, deadline).await?;
                 continue;
             }
-            if !report.is_drifted() {
-                return Ok(Outcome::InSync("is no longer drifted for sure"));
+            if !self.args.selection.takes(report) {
+                return Ok(Outcome::InSync("is no longer drifted in the way that was asked for"));
             }
             if let Some(why) = refusal(report) {
                 return Ok(Outcome::Refused(why));
