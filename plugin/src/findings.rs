@@ -36,7 +36,7 @@ pub(crate) async fn find(
     judgement: &JudgementArgs,
 ) -> Result<Vec<WorkloadReport>, FindError> {
     let mut inventory = Inventory::fetch(client, namespace, selector).await?;
-    if targets.iter().any(|target| target.kind == Kind::Deployment)
+    if targets.iter().any(|target| matches!(target.kind, Kind::Deployment | Kind::Rollout))
         && let Some(error) = inventory.without_replica_sets.take()
     {
         return Err(error.into());

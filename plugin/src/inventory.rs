@@ -72,6 +72,8 @@ pub(crate) struct Revision {
     pub(crate) controller_hash: Option<String>,
     #[serde(rename = "pod-template-generation")]
     pub(crate) template_generation: Option<String>,
+    #[serde(rename = "rollouts-pod-template-hash")]
+    pub(crate) rollout_hash: Option<String>,
 }
 
 /// What is kept of a source's metadata.

@@ -15,7 +15,7 @@ use crate::inventory::{Inventory, Revision};
 use crate::pods::PARALLEL;
 use crate::rollout::{Progress, Rollable};
 use crate::survey::SurveyedPod;
-use crate::workload::{Kind, WorkloadName};
+use crate::workload::WorkloadName;
 
 /// A workload, its verdict, and why.
 #[derive(Debug, Serialize)]
@@ -196,10 +196,9 @@ pub(crate) async fn find_rolling(
     reports: &mut [WorkloadReport],
     now: Timestamp,
 ) {
-    let rollable = |kind: &Kind| matches!(kind, Kind::Deployment | Kind::StatefulSet | Kind::DaemonSet);
     let drifted = reports
         .iter_mut()
-        .filter(|report| report.verdict == Verdict::Drifted && rollable(&report.workload.kind));
+        .filter(|report| report.verdict == Verdict::Drifted && report.workload.kind.is_rollable());
     futures::stream::iter(drifted)
         .for_each_concurrent(PARALLEL, async |report| {
             // Whoever may not read the workload is told that it drifted, which is true.

@@ -110,7 +110,8 @@ pub(crate) async fn run(args: SyncArgs, connection: &ConnectionArgs) -> anyhow::
     let namespace = args.scope.place(namespace);
     let selector = args.scope.selector.as_deref();
     let reports = find(&client, namespace.as_deref(), selector, &targets, &args.judgement).await?;
-    let mut drifted: Vec<&WorkloadReport> = reports.iter().filter(|report| args.selection.takes(report)).collect();
+    let mut drifted: Vec<&WorkloadReport> =
+        reports.iter().filter(|report| args.selection.takes(report)).collect();
     // Oldest drift first; what has no time is gone, and comes last.
     drifted.sort_by_key(|report| report.since().unwrap_or(Timestamp::MAX));
     if drifted.is_empty() {
@@ -145,7 +146,9 @@ fn nothing(reports: &[WorkloadReport], selection: &SelectionArgs) -> String {
             count(&possible),
             match selection.is_inferred_wanted() {
                 true => "possibly on old configuration, and left out by --source or --only",
-                false => "possibly on old configuration, judged by times alone, and restarted by --inferred only",
+                false => {
+                    "possibly on old configuration, judged by times alone, and restarted by --inferred only"
+                }
             },
         ),
         (count(&|report| report.verdict == Verdict::Unknown), "unknown"),
@@ -186,7 +189,7 @@ fn refusal(report: &WorkloadReport) -> Option<String> {
         return Some(stuck.clone());
     }
     match &report.workload.kind {
-        Kind::Deployment | Kind::StatefulSet | Kind::DaemonSet => None,
+        kind if kind.is_rollable() => None,
         Kind::Pod => Some("no controller would replace it: delete it and create it again".to_owned()),
         Kind::Job => Some("a Job runs once: start a new one".to_owned()),
         kind => Some(format!("{} cannot be restarted here: restart it by what made it", kind.singular())),

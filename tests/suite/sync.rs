@@ -1,5 +1,7 @@
 //! What `sync` leaves alone, and what it says of it.
 
+#[path = "sync/argo.rs"]
+mod argo;
 #[path = "sync/selection.rs"]
 mod selection;
 

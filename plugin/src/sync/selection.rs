@@ -58,11 +58,8 @@ mod tests {
 
     #[test]
     fn one_drift_has_to_meet_all_that_is_asked_for() {
-        let drift = |name: &str, class, certainty| Drift {
-            source: SourceId::config_map(name),
-            class,
-            certainty,
-        };
+        let drift =
+            |name: &str, class, certainty| Drift { source: SourceId::config_map(name), class, certainty };
         let frozen = drift("a", Class::Frozen, Certainty::Recorded);
         let live = drift("b", Class::Live, Certainty::Recorded);
         let possible = drift("a", Class::Frozen, Certainty::Inferred);

@@ -69,6 +69,9 @@ async fn only_drift_from_the_sources_and_of_the_class_that_were_asked_for_is_end
 /// The workloads that sync says it has restarted.
 async fn restarted(ns: &Namespace<'_>, arguments: &[&str]) -> Result<Vec<String>> {
     let sync = ns.reload(&[&["sync", "--yes"], arguments].concat()).await?.success()?;
-    let lines = sync.stdout.lines().filter_map(|line| line.split_once(" in ")?.1.contains("restarted").then_some(line));
+    let lines = sync
+        .stdout
+        .lines()
+        .filter_map(|line| line.split_once(" in ")?.1.contains("restarted").then_some(line));
     Ok(lines.filter_map(|line| Some(line.split_once(' ')?.0.to_owned())).collect())
 }
