@@ -59,6 +59,22 @@ pub(crate) async fn find(
     Ok(reports)
 }
 
+/// Judges one pod of a workload as it is now, among all the others; `None` where it is gone.
+///
+/// # Errors
+/// When it cannot be fetched.
+pub(crate) async fn find_pod(
+    client: &Client,
+    workload: &WorkloadName,
+    uid: &str,
+    judgement: &JudgementArgs,
+) -> Result<Option<WorkloadReport>, FindError> {
+    let mut inventory = Inventory::fetch(client, Some(&workload.namespace), None).await?;
+    inventory.select(uid);
+    let pods = survey(client, &inventory, judgement, |of| of == workload).await?;
+    Ok(roll_up(&pods).pop())
+}
+
 /// An empty answer about a namespace that does not exist is no answer.
 async fn check_namespace(client: &Client, namespace: &str) -> Result<(), FindError> {
     let resource =

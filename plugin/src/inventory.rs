@@ -307,6 +307,17 @@ impl Inventory {
         above.unwrap_or(owner).workload(&pod.namespace)
     }
 
+    /// The pods of a workload, by name and uid.
+    pub(crate) fn pods_of(&self, workload: &WorkloadName) -> Vec<(String, String)> {
+        let pods = self.pods.iter().filter(|pod| self.workload(pod) == *workload);
+        pods.map(|pod| (pod.name.clone(), pod.uid.clone())).collect()
+    }
+
+    /// From now on one pod alone is asked for.
+    pub(crate) fn select(&mut self, uid: &str) {
+        self.selected = Some(HashSet::from([uid.to_owned()]));
+    }
+
     /// The template hash of a Deployment's newest ReplicaSet.
     pub(crate) fn newest_template_hash(&self, deployment_uid: &str) -> Option<&str> {
         let owned = |set: &&ReplicaSetMetadata| {

@@ -19,7 +19,7 @@ pub(crate) use memory::Memory;
 
 /// The field manager of every write. Flux takes back the fields of managers whose name begins with
 /// `kubectl`, which would roll every workload twice.
-const MANAGER: &str = "reload-sync";
+pub(crate) const MANAGER: &str = "reload-sync";
 
 /// The annotation that `kubectl rollout restart` sets.
 pub(crate) const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
@@ -75,15 +75,19 @@ pub(crate) async fn restart(
     }
 }
 
-/// Leaves an Event on the workload that names the sources and keys. It is a courtesy: whoever may
+/// Leaves an Event on the workload, where its kind is known, that names the sources and keys. It is a courtesy: whoever may
 /// not create Events has restarted the workload all the same.
 pub(crate) async fn tell(
     client: &Client,
     workload: &WorkloadName,
-    seen: &Rollable,
+    uid: Option<&str>,
+    action: &str,
     note: String,
     now: Timestamp,
 ) {
+    if workload.kind.resource().is_none() {
+        return;
+    }
     let event = Event {
         // Named as client-go names them.
         metadata: ObjectMeta {
@@ -91,7 +95,7 @@ pub(crate) async fn tell(
             ..ObjectMeta::default()
         },
         event_time: Some(MicroTime(now)),
-        action: Some("Restart".to_owned()),
+        action: Some(action.to_owned()),
         reason: Some("ConfigurationChanged".to_owned()),
         type_: Some("Normal".to_owned()),
         // The API server takes notes of up to 1,024 bytes.
@@ -103,7 +107,7 @@ pub(crate) async fn tell(
             kind: Some(workload.kind.name().to_owned()),
             name: Some(workload.name.clone()),
             namespace: Some(workload.namespace.clone()),
-            uid: seen.uid().map(str::to_owned),
+            uid: uid.map(str::to_owned),
             ..Default::default()
         }),
         ..Event::default()

@@ -131,7 +131,7 @@ impl Rollable {
     pub(crate) fn held(&self) -> Option<String> {
         let on_delete = |kind: Option<&String>| {
             kind.is_some_and(|kind| kind == "OnDelete")
-                .then(|| "its update strategy is OnDelete: delete its pods one by one".to_owned())
+                .then(|| "its update strategy is OnDelete: replace its pods by --strategy evict".to_owned())
         };
         match self {
             Self::Deployment(object) => (object.spec.paused == Some(true))
