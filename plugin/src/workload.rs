@@ -79,7 +79,7 @@ impl Kind {
             Self::ReplicaSet => "replicaset".to_owned(),
             Self::Job => "job".to_owned(),
             Self::CronJob => "cronjob".to_owned(),
-            Self::Rollout => "rollout".to_owned(),
+            Self::Rollout => "rollout.argoproj.io".to_owned(),
             Self::Pod => "pod".to_owned(),
             Self::Other(kind) => kind.to_ascii_lowercase(),
         }

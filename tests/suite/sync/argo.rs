@@ -32,7 +32,8 @@ async fn a_rollout_is_restarted_by_its_own_field_and_judged_by_its_own_status() 
         restarted?;
         let sync = sync?.success()?;
         ensure!(
-            sync.stdout.contains("rollout/shop in argo restarted (configmap/settings: a changed)"),
+            sync.stdout
+                .contains("rollout.argoproj.io/shop in argo restarted (configmap/settings: a changed)"),
             "{sync}"
         );
         ensure!(ns.status().await?.drifted().is_empty(), "it is drifted still");
