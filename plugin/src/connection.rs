@@ -141,8 +141,19 @@ pub(crate) struct Connection {
 impl ConnectionArgs {
     /// Reads the kubeconfig and makes a client; nothing is sent yet.
     pub(crate) async fn connect(&self) -> Result<Connection, ConnectionError> {
+        self.connect_with(|_| {}).await
+    }
+
+    /// The same, for requests whose refusal is an answer: the client would try those with 429 again
+    /// and again, for minutes.
+    pub(crate) async fn connect_without_retries(&self) -> Result<Connection, ConnectionError> {
+        self.connect_with(|config| config.default_retry = false).await
+    }
+
+    async fn connect_with(&self, adjust: impl FnOnce(&mut Config)) -> Result<Connection, ConnectionError> {
         let mut config = self.config().await?;
         self.apply(&mut config)?;
+        adjust(&mut config);
         let given = self.namespace.clone().filter(|namespace| !namespace.is_empty());
         let namespace = given.unwrap_or_else(|| config.default_namespace.clone());
         let client = Client::try_from(config).map_err(|error| ConnectionError::Client(Box::new(error)))?;

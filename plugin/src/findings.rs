@@ -36,7 +36,7 @@ pub(crate) async fn find(
     judgement: &JudgementArgs,
 ) -> Result<Vec<WorkloadReport>, FindError> {
     let mut inventory = Inventory::fetch(client, namespace, selector).await?;
-    if targets.iter().any(|target| target.kind == Kind::Deployment)
+    if targets.iter().any(|target| matches!(target.kind, Kind::Deployment | Kind::Rollout))
         && let Some(error) = inventory.without_replica_sets.take()
     {
         return Err(error.into());
@@ -69,6 +69,22 @@ pub(crate) async fn check<'a>(
         check_workload(client, namespace, target).await?;
     }
     Ok(())
+}
+
+/// Judges one pod of a workload as it is now, among all the others; `None` where it is gone.
+///
+/// # Errors
+/// When it cannot be fetched.
+pub(crate) async fn find_pod(
+    client: &Client,
+    workload: &WorkloadName,
+    uid: &str,
+    judgement: &JudgementArgs,
+) -> Result<Option<WorkloadReport>, FindError> {
+    let mut inventory = Inventory::fetch(client, Some(&workload.namespace), None).await?;
+    inventory.select(uid);
+    let pods = survey(client, &inventory, judgement, |of| of == workload).await?;
+    Ok(roll_up(&pods).pop())
 }
 
 /// An empty answer about a namespace that does not exist is no answer.

@@ -73,6 +73,8 @@ pub(crate) struct Revision {
     pub(crate) controller_hash: Option<String>,
     #[serde(rename = "pod-template-generation")]
     pub(crate) template_generation: Option<String>,
+    #[serde(rename = "rollouts-pod-template-hash")]
+    pub(crate) rollout_hash: Option<String>,
 }
 
 /// What is kept of a source's metadata.
@@ -309,6 +311,17 @@ impl Inventory {
         let set = self.replica_sets.get(&owner.uid);
         let above = set.and_then(|set| Owner::controller(&set.owner_references));
         above.unwrap_or(owner).workload(&pod.namespace)
+    }
+
+    /// The pods of a workload, by name and uid.
+    pub(crate) fn pods_of(&self, workload: &WorkloadName) -> Vec<(String, String)> {
+        let pods = self.pods.iter().filter(|pod| self.workload(pod) == *workload);
+        pods.map(|pod| (pod.name.clone(), pod.uid.clone())).collect()
+    }
+
+    /// From now on one pod alone is asked for.
+    pub(crate) fn select(&mut self, uid: &str) {
+        self.selected = Some(HashSet::from([uid.to_owned()]));
     }
 
     /// The template hash of a Deployment's newest ReplicaSet.

@@ -1,11 +1,12 @@
 //! The report: pods rolled up to workloads, and what changed for each.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::StreamExt;
 use jiff::Timestamp;
 use kube::Client;
 use reload_core::record::Changes;
+use reload_core::reference::Class;
 use reload_core::source::SourceId;
 use reload_core::verdict::{self, Certainty, Finding, PodVerdict, Reason, RollUp, Rollout, Seen, Verdict};
 use serde::Serialize;
@@ -14,7 +15,7 @@ use crate::inventory::{Inventory, Revision};
 use crate::pods::PARALLEL;
 use crate::rollout::{Progress, Rollable};
 use crate::survey::SurveyedPod;
-use crate::workload::{Kind, WorkloadName};
+use crate::workload::WorkloadName;
 
 /// A workload, its verdict, and why.
 #[derive(Debug, Serialize)]
@@ -30,12 +31,23 @@ pub(crate) struct WorkloadReport {
     pub(crate) affected: usize,
     /// What makes the verdict, sources in order.
     pub(crate) causes: Vec<Cause>,
+    /// All that its pods are drifted by, certain or not; `causes` has the strongest alone.
+    #[serde(skip)]
+    pub(crate) drifts: BTreeSet<Drift>,
     /// What kept a pod from being judged, or its rollout from going on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) problem: Option<String>,
     /// When its newest pod was made.
     #[serde(skip)]
     pub(crate) newest_pod: Option<Timestamp>,
+}
+
+/// A source that pods are drifted by, how they use it, and on what evidence.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Drift {
+    pub(crate) source: SourceId,
+    pub(crate) class: Class,
+    pub(crate) certainty: Certainty,
 }
 
 /// One source, and what is the matter with it.
@@ -79,6 +91,11 @@ impl WorkloadReport {
     pub(crate) fn is_drifted(&self) -> bool {
         (self.verdict, self.certainty) == (Verdict::Drifted, Certainty::Recorded)
     }
+
+    /// Whether it is drifted, or possibly so.
+    pub(crate) fn is_possibly_drifted(&self) -> bool {
+        self.verdict == Verdict::Drifted
+    }
 }
 
 /// Rolls surveyed pods up to their workloads, in order of name.
@@ -104,9 +121,21 @@ fn report(workload: &WorkloadName, pods: &[&SurveyedPod]) -> WorkloadReport {
         pods: pods.len(),
         affected,
         causes: if verdict == Verdict::Current { Vec::new() } else { causes(findings) },
+        drifts: drifts(pods),
         problem: pods.iter().find_map(|pod| pod.problem.as_ref()).map(ToString::to_string),
         newest_pod: pods.iter().map(|pod| pod.created_at).max(),
     }
+}
+
+fn drifts(pods: &[&SurveyedPod]) -> BTreeSet<Drift> {
+    let findings = pods.iter().flat_map(|pod| &pod.findings);
+    let drifted = findings.filter(|finding| finding.verdict == Verdict::Drifted);
+    let drift = |finding: &Finding| Drift {
+        source: finding.source.clone(),
+        class: finding.mode.class(),
+        certainty: finding.certainty,
+    };
+    drifted.map(drift).collect()
 }
 
 fn verdicts<'a>(
@@ -167,10 +196,9 @@ pub(crate) async fn find_rolling(
     reports: &mut [WorkloadReport],
     now: Timestamp,
 ) {
-    let rollable = |kind: &Kind| matches!(kind, Kind::Deployment | Kind::StatefulSet | Kind::DaemonSet);
     let drifted = reports
         .iter_mut()
-        .filter(|report| report.verdict == Verdict::Drifted && rollable(&report.workload.kind));
+        .filter(|report| report.verdict == Verdict::Drifted && report.workload.kind.is_rollable());
     futures::stream::iter(drifted)
         .for_each_concurrent(PARALLEL, async |report| {
             // Whoever may not read the workload is told that it drifted, which is true.

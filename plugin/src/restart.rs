@@ -6,20 +6,20 @@ use jiff::Timestamp;
 use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use kube::api::{ObjectMeta, Patch, PatchParams, PostParams};
-use kube::core::{ApiResource, DynamicObject};
+use kube::core::DynamicObject;
 use kube::{Api, Client};
 use reload_core::annotation::RESTARTED_FOR;
 use serde_json::json;
 
 use crate::api::ApiError;
-use crate::rollout::{Rollable, resource};
-use crate::workload::WorkloadName;
+use crate::rollout::{Rollable, api_resource, resource};
+use crate::workload::{Kind, WorkloadName};
 
 pub(crate) use memory::Memory;
 
 /// The field manager of every write. Flux takes back the fields of managers whose name begins with
 /// `kubectl`, which would roll every workload twice.
-const MANAGER: &str = "reload-sync";
+pub(crate) const MANAGER: &str = "reload-sync";
 
 /// The annotation that `kubectl rollout restart` sets.
 pub(crate) const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
@@ -40,7 +40,7 @@ pub(crate) enum Restarted {
     Conflict,
 }
 
-/// Sets `kubectl.kubernetes.io/restartedAt` on the pod template, and on the workload what for, unless
+/// Sets `kubectl.kubernetes.io/restartedAt` on the pod template, or `spec.restartAt` of a Rollout, and on the workload what for, unless
 /// the workload has changed since `seen` was read.
 ///
 /// # Errors
@@ -53,24 +53,19 @@ pub(crate) async fn restart(
     reason: &Memory,
     dry_run: bool,
 ) -> Result<Restarted, ApiError> {
+    let spec = match workload.kind {
+        Kind::Rollout => json!({"restartAt": at(now)}),
+        _ => json!({"template": {"metadata": {"annotations": {RESTARTED_AT: at(now)}}}}),
+    };
     let patch = json!({
         "metadata": {
             "resourceVersion": seen.resource_version(),
             "annotations": {RESTARTED_FOR: reason.text()},
         },
-        "spec": {"template": {"metadata": {"annotations": {
-            RESTARTED_AT: at(now),
-        }}}},
+        "spec": spec,
     });
     let params = PatchParams { dry_run, field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
-    let (_, plural) = workload.kind.resource().unwrap_or_default();
-    let of_kind = ApiResource {
-        group: "apps".to_owned(),
-        version: "v1".to_owned(),
-        api_version: "apps/v1".to_owned(),
-        kind: workload.kind.name().to_owned(),
-        plural: plural.to_owned(),
-    };
+    let of_kind = api_resource(&workload.kind);
     let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), &workload.namespace, &of_kind);
     match api.patch(&workload.name, &params, &Patch::Merge(&patch)).await {
         Ok(object) if object.metadata.generation == seen.generation() => Ok(Restarted::Unchanged),
@@ -80,15 +75,19 @@ pub(crate) async fn restart(
     }
 }
 
-/// Leaves an Event on the workload that names the sources and keys. It is a courtesy: whoever may
+/// Leaves an Event on the workload, where its kind is known, that names the sources and keys. It is a courtesy: whoever may
 /// not create Events has restarted the workload all the same.
 pub(crate) async fn tell(
     client: &Client,
     workload: &WorkloadName,
-    seen: &Rollable,
+    uid: Option<&str>,
+    action: &str,
     note: String,
     now: Timestamp,
 ) {
+    if workload.kind.resource().is_none() {
+        return;
+    }
     let event = Event {
         // Named as client-go names them.
         metadata: ObjectMeta {
@@ -96,7 +95,7 @@ pub(crate) async fn tell(
             ..ObjectMeta::default()
         },
         event_time: Some(MicroTime(now)),
-        action: Some("Restart".to_owned()),
+        action: Some(action.to_owned()),
         reason: Some("ConfigurationChanged".to_owned()),
         type_: Some("Normal".to_owned()),
         // The API server takes notes of up to 1,024 bytes.
@@ -104,11 +103,11 @@ pub(crate) async fn tell(
         reporting_controller: Some("kubectl-reload.dev/sync".to_owned()),
         reporting_instance: Some(MANAGER.to_owned()),
         regarding: Some(k8s_openapi::api::core::v1::ObjectReference {
-            api_version: Some("apps/v1".to_owned()),
+            api_version: Some(api_resource(&workload.kind).api_version),
             kind: Some(workload.kind.name().to_owned()),
             name: Some(workload.name.clone()),
             namespace: Some(workload.namespace.clone()),
-            uid: seen.uid().map(str::to_owned),
+            uid: uid.map(str::to_owned),
             ..Default::default()
         }),
         ..Event::default()

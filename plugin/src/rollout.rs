@@ -1,10 +1,13 @@
 //! Rollouts: how far a workload is with replacing its pods, by the rules of `kubectl rollout
 //! status`.
 
+mod argo;
+
 use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
+use kube::core::ApiResource;
 use kube::{Api, Client};
 use reload_core::annotation::RESTARTED_FOR;
 
@@ -13,6 +16,7 @@ use crate::inventory::{Inventory, Revision};
 use crate::restart::{Memory, RESTARTED_AT};
 use crate::table::age;
 use crate::workload::{Kind, WorkloadName};
+use argo::ArgoRollout;
 
 /// How long a rollout may go without a new pod: the default of a Deployment's
 /// `progressDeadlineSeconds`.
@@ -25,6 +29,7 @@ pub(crate) enum Rollable {
     Deployment(Box<Deployment>),
     StatefulSet(Box<StatefulSet>),
     DaemonSet(Box<DaemonSet>),
+    Argo(Box<ArgoRollout>),
 }
 
 /// How far a rollout is.
@@ -52,7 +57,7 @@ impl fmt::Display for Progress {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RolloutError {
     /// Its kind has no rollouts.
-    #[error("{0} is no Deployment, StatefulSet or DaemonSet: restart it by what made it")]
+    #[error("{0} is no Deployment, StatefulSet, DaemonSet or Rollout: restart it by what made it")]
     Kind(String),
     /// The API server said no.
     #[error(transparent)]
@@ -74,6 +79,12 @@ impl Rollable {
             Kind::DaemonSet => {
                 Self::DaemonSet(Box::new(Api::namespaced(client, namespace).get(name).await.map_err(failed)?))
             }
+            Kind::Rollout => Self::Argo(Box::new(
+                Api::namespaced_with(client, namespace, &api_resource(kind))
+                    .get(name)
+                    .await
+                    .map_err(failed)?,
+            )),
             _ => return Err(RolloutError::Kind(workload.to_string())),
         })
     }
@@ -90,9 +101,10 @@ impl Rollable {
         self.metadata().generation
     }
 
-    /// When it was last restarted, as the annotation on its template says.
+    /// When it was last restarted, as the annotation on its template says, or a Rollout's own field.
     pub(crate) fn restarted_at(&self) -> Option<&str> {
         let template = match self {
+            Self::Argo(object) => return object.spec.restart_at.as_deref(),
             Self::Deployment(object) => &object.spec.template,
             Self::StatefulSet(object) => &object.spec.template,
             Self::DaemonSet(object) => &object.spec.template,
@@ -111,6 +123,7 @@ impl Rollable {
             Self::Deployment(object) => &object.metadata,
             Self::StatefulSet(object) => &object.metadata,
             Self::DaemonSet(object) => &object.metadata,
+            Self::Argo(object) => &object.metadata,
         }
     }
 
@@ -118,7 +131,7 @@ impl Rollable {
     pub(crate) fn held(&self) -> Option<String> {
         let on_delete = |kind: Option<&String>| {
             kind.is_some_and(|kind| kind == "OnDelete")
-                .then(|| "its update strategy is OnDelete: delete its pods one by one".to_owned())
+                .then(|| "its update strategy is OnDelete: replace its pods by --strategy evict".to_owned())
         };
         match self {
             Self::Deployment(object) => (object.spec.paused == Some(true))
@@ -140,6 +153,8 @@ impl Rollable {
                 let strategy = object.spec.update_strategy.as_ref();
                 on_delete(strategy.and_then(|strategy| strategy.type_.as_ref()))
             }
+            // A restart recreates its pods whatever step its update is at, paused or not.
+            Self::Argo(_) => None,
         }
     }
 
@@ -149,6 +164,7 @@ impl Rollable {
             Self::Deployment(object) => object.status.as_ref().and_then(|status| status.observed_generation),
             Self::StatefulSet(object) => object.status.as_ref().and_then(|status| status.observed_generation),
             Self::DaemonSet(object) => object.status.as_ref().and_then(|status| status.observed_generation),
+            Self::Argo(object) => return object.is_observed() && !object.is_restarting(),
         };
         observed >= self.metadata().generation
     }
@@ -173,6 +189,7 @@ impl Rollable {
             Self::Deployment(object) => of_deployment(object),
             Self::StatefulSet(object) => of_stateful_set(object),
             Self::DaemonSet(object) => of_daemon_set(object),
+            Self::Argo(object) => object.counts(),
         };
         if !self.is_observed() {
             return Progress::Underway { done: 0, wanted };
@@ -194,6 +211,7 @@ impl Rollable {
                 let annotations = object.metadata.annotations.as_ref()?;
                 annotations.get("deprecated.daemonset.template.generation").map(String::as_str)
             }
+            Self::Argo(object) => object.status.current_pod_hash.as_deref(),
         }
     }
 
@@ -203,6 +221,7 @@ impl Rollable {
             Self::Deployment(_) => pod.template_hash.as_deref(),
             Self::StatefulSet(_) => pod.controller_hash.as_deref(),
             Self::DaemonSet(_) => pod.template_generation.as_deref(),
+            Self::Argo(_) => pod.rollout_hash.as_deref(),
         }
     }
 }
@@ -242,6 +261,20 @@ fn of_daemon_set(object: &DaemonSet) -> Counts {
     let updated = status.updated_number_scheduled.unwrap_or(0);
     let available = status.number_available.unwrap_or(0);
     (updated.min(available), status.desired_number_scheduled, None)
+}
+
+/// The kind as the client's untyped calls take it.
+pub(crate) fn api_resource(kind: &Kind) -> ApiResource {
+    let (path, plural) = kind.resource().unwrap_or_default();
+    let api_version = path.trim_start_matches("/apis/").trim_start_matches("/api/");
+    let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+    ApiResource {
+        group: group.to_owned(),
+        version: version.to_owned(),
+        api_version: api_version.to_owned(),
+        kind: kind.name().to_owned(),
+        plural: plural.to_owned(),
+    }
 }
 
 /// The workload as the subject of a request.

@@ -36,7 +36,9 @@ pub(crate) fn parse_namespace(text: &str) -> Result<String, String> {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TargetError {
     /// Of a kind that is not known.
-    #[error("{0:?} is no kind of workload: write deployment, statefulset or daemonset, as in deployment/web")]
+    #[error(
+        "{0:?} is no kind of workload: write deployment, statefulset, daemonset or rollout, as in deployment/web"
+    )]
     Kind(String),
     /// A kind without a name.
     #[error("{0:?} names no workload: write TYPE/NAME, as in deployment/web")]

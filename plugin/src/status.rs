@@ -35,7 +35,8 @@ use watch::WatchArgs;
   kubectl reload status -A --by source --sort-by since
   kubectl reload status deployment/web -n shop -o yaml
   kubectl reload status -n shop --watch
-  kubectl reload status -A --exit-code   # for scripts: 1 when something is drifted")]
+  kubectl reload status -A --exit-code   # for scripts: 1 when something is drifted
+  kubectl reload status -A --exit-code --inferred   # 1 when something possibly is, too")]
 pub(crate) struct StatusArgs {
     #[command(flatten)]
     scope: ScopeArgs,
@@ -60,6 +61,10 @@ pub(crate) struct StatusArgs {
     /// Exit with 1 when a workload is drifted for sure, and with 2 on errors.
     #[arg(long)]
     exit_code: bool,
+
+    /// With --exit-code, count what is only possibly on old configuration, too.
+    #[arg(long, requires = "exit_code")]
+    inferred: bool,
 
     #[command(flatten)]
     watch: WatchArgs,
@@ -103,7 +108,10 @@ pub(crate) async fn run(
     let look = async || -> anyhow::Result<(String, bool)> {
         let mut reports = find(&client, namespace, selector, &targets, &args.judgement).await?;
         args.sort_by.sort(&mut reports);
-        let drifted = reports.iter().any(WorkloadReport::is_drifted);
+        let drifted = reports.iter().any(match args.inferred {
+            true => WorkloadReport::is_possibly_drifted,
+            false => WorkloadReport::is_drifted,
+        });
         Ok((shown(&args, &reports, namespace, paint)?, drifted))
     };
     if args.watch.watch {

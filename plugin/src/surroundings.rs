@@ -101,6 +101,8 @@ async fn list(
     query: &[(&str, &str)],
 ) -> Result<Vec<Item>, ApiError> {
     match list_metadata(client, resource, query).await {
+        // A kind of others may be gone while its pods still are there.
+        Err(error) if error.is_not_found() => Ok(Vec::new()),
         Err(error) if error.is_forbidden() => {
             tracing::warn!("options there are not seen: {error}");
             Ok(Vec::new())

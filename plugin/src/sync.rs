@@ -1,5 +1,7 @@
 //! `kubectl reload sync`: restarts what is drifted, and nothing else.
 
+mod evict;
+mod selection;
 mod session;
 
 use std::io::{BufRead, IsTerminal, Write};
@@ -18,6 +20,7 @@ use crate::status::what;
 use crate::survey::JudgementArgs;
 use crate::table::{emit, printable};
 use crate::workload::{Kind, WorkloadName};
+use selection::SelectionArgs;
 
 /// Restarts workloads that run on old configuration, oldest drift first.
 ///
@@ -29,10 +32,21 @@ use crate::workload::{Kind, WorkloadName};
   kubectl reload sync -n shop
   kubectl reload sync deployment/web -n shop
   kubectl reload sync -A --dry-run=client
+  kubectl reload sync -n shop --source configmap/settings --only frozen
+  kubectl reload sync -n shop --inferred
+  kubectl reload sync statefulset/db -n shop --strategy evict --timeout 30m
   kubectl reload sync -A --yes --max-parallel 3 --keep-going")]
 pub(crate) struct SyncArgs {
     #[command(flatten)]
     scope: ScopeArgs,
+
+    #[command(flatten)]
+    selection: SelectionArgs,
+
+    /// How pods are replaced: restart changes the template as kubectl rollout restart does; evict
+    /// evicts the drifted pods one by one, as disruption budgets allow, and touches no template.
+    #[arg(long, value_enum, default_value = "restart")]
+    strategy: Strategy,
 
     /// Restart without asking; required for more than one workload where no terminal can be asked.
     #[arg(short, long)]
@@ -81,6 +95,12 @@ fn parse_timeout(text: &str) -> Result<Duration, String> {
     Duration::try_from(duration).map_err(|_| "must not be negative".to_owned())
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Strategy {
+    Restart,
+    Evict,
+}
+
 /// How it went with one workload.
 #[derive(Debug)]
 enum Outcome {
@@ -103,37 +123,50 @@ pub(crate) async fn run(args: SyncArgs, connection: &ConnectionArgs) -> anyhow::
     let namespace = args.scope.place(namespace);
     let selector = args.scope.selector.as_deref();
     let reports = find(&client, namespace.as_deref(), selector, &targets, &args.judgement).await?;
-    let mut drifted: Vec<&WorkloadReport> = reports.iter().filter(|report| report.is_drifted()).collect();
+    let mut drifted: Vec<&WorkloadReport> =
+        reports.iter().filter(|report| args.selection.takes(report)).collect();
     // Oldest drift first; what has no time is gone, and comes last.
     drifted.sort_by_key(|report| report.since().unwrap_or(Timestamp::MAX));
     if drifted.is_empty() {
-        emit(&nothing(&reports))?;
+        emit(&nothing(&reports, &args.selection))?;
         return Ok(ExitCode::SUCCESS);
     }
     let (ready, refused): (Vec<&WorkloadReport>, Vec<&WorkloadReport>) =
-        drifted.into_iter().partition(|report| refusal(report).is_none());
+        drifted.into_iter().partition(|report| refusal(report, args.strategy).is_none());
     for report in &refused {
-        if let Some(why) = refusal(report) {
+        if let Some(why) = refusal(report, args.strategy) {
             say(&format!("{} not restarted: {why}", label(&report.workload)))?;
         }
     }
     if ready.len() > 1 && args.dry_run == DryRun::None && !args.yes {
         confirm(&ready)?;
     }
-    let session = session::Session { client: &client, args: &args };
+    let evictions = match args.strategy {
+        Strategy::Restart => client.clone(),
+        Strategy::Evict => connection.connect_without_retries().await?.client,
+    };
+    let session = session::Session { client: &client, evictions: &evictions, args: &args };
     let failed = session.restart_all(&ready).await?;
     Ok(if failed || !refused.is_empty() { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }
 
 /// That there is nothing to do, and what else there is.
-fn nothing(reports: &[WorkloadReport]) -> String {
+fn nothing(reports: &[WorkloadReport], selection: &SelectionArgs) -> String {
+    let sure = |report: &WorkloadReport| report.is_drifted();
+    let possible = |report: &WorkloadReport| report.is_possibly_drifted() && !report.is_drifted();
     let count =
         |wanted: &dyn Fn(&WorkloadReport) -> bool| reports.iter().filter(|report| wanted(report)).count();
     let counts = [
         (count(&|report| report.verdict == Verdict::Rolling), "already rolling"),
+        (count(&sure), "on old configuration, and left out by --source or --only"),
         (
-            count(&|report| report.verdict == Verdict::Drifted),
-            "possibly on old configuration, judged by times alone, and not restarted",
+            count(&possible),
+            match selection.is_inferred_wanted() {
+                true => "possibly on old configuration, and left out by --source or --only",
+                false => {
+                    "possibly on old configuration, judged by times alone, and restarted by --inferred only"
+                }
+            },
         ),
         (count(&|report| report.verdict == Verdict::Unknown), "unknown"),
     ];
@@ -156,7 +189,7 @@ fn tell_progress(line: &str) {
 }
 
 /// Why a drifted workload is not restarted, as far as its report tells.
-fn refusal(report: &WorkloadReport) -> Option<String> {
+fn refusal(report: &WorkloadReport, strategy: Strategy) -> Option<String> {
     if let Some(cause) = report.obstacle() {
         let keys = match cause.removed.as_slice() {
             [] => String::new(),
@@ -173,10 +206,13 @@ fn refusal(report: &WorkloadReport) -> Option<String> {
         return Some(stuck.clone());
     }
     match &report.workload.kind {
-        Kind::Deployment | Kind::StatefulSet | Kind::DaemonSet => None,
         Kind::Pod => Some("no controller would replace it: delete it and create it again".to_owned()),
-        Kind::Job => Some("a Job runs once: start a new one".to_owned()),
-        kind => Some(format!("{} cannot be restarted here: restart it by what made it", kind.singular())),
+        Kind::Job | Kind::CronJob => Some("a Job runs once: start a new one".to_owned()),
+        kind if kind.is_rollable() || strategy == Strategy::Evict => None,
+        kind => Some(format!(
+            "{} cannot be restarted here: restart it by what made it, or replace its pods by --strategy evict",
+            kind.singular()
+        )),
     }
 }
 

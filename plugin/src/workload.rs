@@ -13,6 +13,8 @@ pub(crate) enum Kind {
     ReplicaSet,
     Job,
     CronJob,
+    /// Argo's (`rollouts.argoproj.io`), which stands where a Deployment would.
+    Rollout,
     /// A pod without a controller.
     Pod,
     /// Any other controller, by its kind and group: `CloneSet.apps.kruise.io`.
@@ -30,6 +32,7 @@ impl Kind {
             "daemonset" | "daemonsets" | "ds" => Self::DaemonSet,
             "replicaset" | "replicasets" | "rs" => Self::ReplicaSet,
             "job" | "jobs" => Self::Job,
+            "rollout" | "rollouts" | "ro" => Self::Rollout,
             "pod" | "pods" | "po" => Self::Pod,
             _ => return None,
         })
@@ -44,6 +47,7 @@ impl Kind {
             ("apps/v1", "ReplicaSet") => Self::ReplicaSet,
             ("batch/v1", "Job") => Self::Job,
             ("batch/v1", "CronJob") => Self::CronJob,
+            ("argoproj.io/v1alpha1", "Rollout") => Self::Rollout,
             _ => match api_version.split_once('/') {
                 Some((group, _)) => Self::Other(format!("{kind}.{group}")),
                 None => Self::Other(kind.to_owned()),
@@ -60,6 +64,7 @@ impl Kind {
             Self::ReplicaSet => "ReplicaSet",
             Self::Job => "Job",
             Self::CronJob => "CronJob",
+            Self::Rollout => "Rollout",
             Self::Pod => "Pod",
             Self::Other(kind) => kind,
         }
@@ -74,12 +79,18 @@ impl Kind {
             Self::ReplicaSet => "replicaset".to_owned(),
             Self::Job => "job".to_owned(),
             Self::CronJob => "cronjob".to_owned(),
+            Self::Rollout => "rollout.argoproj.io".to_owned(),
             Self::Pod => "pod".to_owned(),
             Self::Other(kind) => kind.to_ascii_lowercase(),
         }
     }
 
-    /// The group and plural name of its resource, of the kinds that are built in.
+    /// Whether it can be restarted by a field of its own.
+    pub(crate) fn is_rollable(&self) -> bool {
+        matches!(self, Self::Deployment | Self::StatefulSet | Self::DaemonSet | Self::Rollout)
+    }
+
+    /// The group and plural name of its resource, of the kinds that are known.
     pub(crate) fn resource(&self) -> Option<(&'static str, &'static str)> {
         match self {
             Self::Deployment => Some(("/apis/apps/v1", "deployments")),
@@ -88,6 +99,7 @@ impl Kind {
             Self::ReplicaSet => Some(("/apis/apps/v1", "replicasets")),
             Self::Job => Some(("/apis/batch/v1", "jobs")),
             Self::CronJob => Some(("/apis/batch/v1", "cronjobs")),
+            Self::Rollout => Some(("/apis/argoproj.io/v1alpha1", "rollouts")),
             Self::Pod => Some(("/api/v1", "pods")),
             Self::Other(_) => None,
         }

@@ -111,6 +111,7 @@ mod tests {
             pods: 1,
             affected: 1,
             causes: causes.iter().map(cause).collect(),
+            drifts: std::collections::BTreeSet::new(),
             problem: None,
             newest_pod: Some(at(newest_pod)),
         }

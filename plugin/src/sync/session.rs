@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use kube::Client;
 use reload_core::verdict::Verdict;
 
-use super::{DryRun, Outcome, SyncArgs, causes, label, refusal, say, tell_progress};
+use super::{DryRun, Outcome, Strategy, SyncArgs, causes, label, refusal, say, tell_progress};
 use crate::api::POLL;
 use crate::findings::find;
 use crate::report::WorkloadReport;
@@ -20,6 +20,8 @@ use crate::workload::WorkloadName;
 /// One run of sync.
 pub(super) struct Session<'a> {
     pub(super) client: &'a Client,
+    /// Hears a refused eviction at once.
+    pub(super) evictions: &'a Client,
     pub(super) args: &'a SyncArgs,
 }
 
@@ -39,11 +41,7 @@ impl Session<'_> {
             let workload = label(&report.workload);
             let causes = causes(report);
             match outcome {
-                Outcome::Restarted => say(&match self.args.dry_run {
-                    DryRun::None => format!("{workload} restarted ({causes})"),
-                    DryRun::Client => format!("{workload} would be restarted ({causes}) (dry run)"),
-                    DryRun::Server => format!("{workload} would be restarted ({causes}) (server dry run)"),
-                })?,
+                Outcome::Restarted => say(&self.done(&workload, &causes))?,
                 Outcome::InSync(why) => say(&format!("{workload} {why}"))?,
                 Outcome::Refused(why) => {
                     say(&format!("{workload} not restarted: {why}"))?;
@@ -62,9 +60,27 @@ impl Session<'_> {
         Ok(failed.get())
     }
 
+    fn done(&self, workload: &str, causes: &str) -> String {
+        let (did, would) = match self.args.strategy {
+            Strategy::Restart => ("restarted", "would be restarted"),
+            Strategy::Evict => {
+                ("got new pods for the drifted ones", "would get new pods for the drifted ones")
+            }
+        };
+        match self.args.dry_run {
+            DryRun::None => format!("{workload} {did} ({causes})"),
+            DryRun::Client => format!("{workload} {would} ({causes}) (dry run)"),
+            DryRun::Server => format!("{workload} {would} ({causes}) (server dry run)"),
+        }
+    }
+
     async fn restart_one(&self, workload: &WorkloadName) -> Outcome {
         let deadline = Instant::now() + self.args.timeout;
-        match self.try_restart(workload, deadline).await {
+        let tried = match self.args.strategy {
+            Strategy::Restart => self.try_restart(workload, deadline).await,
+            Strategy::Evict => self.evict(workload, deadline).await,
+        };
+        match tried {
             Ok(outcome) => outcome,
             Err(error) => Outcome::Failed(error.to_string()),
         }
@@ -92,10 +108,10 @@ impl Session<'_> {
                 self.wait(workload, None, deadline).await?;
                 continue;
             }
-            if !report.is_drifted() {
-                return Ok(Outcome::InSync("is no longer drifted for sure"));
+            if !self.args.selection.takes(report) {
+                return Ok(Outcome::InSync("is no longer drifted in the way that was asked for"));
             }
-            if let Some(why) = refusal(report) {
+            if let Some(why) = refusal(report, self.args.strategy) {
                 return Ok(Outcome::Refused(why));
             }
             let remembered = seen.restarted_for().filter(|_| !self.args.again);
@@ -128,7 +144,8 @@ impl Session<'_> {
             Restarted::Yes if dry_run => return Ok(Some(Outcome::Restarted)),
             Restarted::Yes => {}
         }
-        tell(self.client, workload, seen, format!("Restarted for {}", causes(report)), now).await;
+        let note = format!("Restarted for {}", causes(report));
+        tell(self.client, workload, seen.uid(), "Restart", note, now).await;
         if self.args.wait {
             tell_progress(&format!("{} restarting ({})", label(workload), causes(report)));
             self.wait(workload, Some(at(now)), deadline).await?;

@@ -30,7 +30,9 @@ fn report(
     causes: Vec<Cause>,
 ) -> WorkloadReport {
     let workload = WorkloadName { namespace: namespace.to_owned(), kind, name: name.to_owned() };
-    WorkloadReport { workload, verdict, certainty, pods, affected, causes, problem: None, newest_pod: None }
+    let drifts = std::collections::BTreeSet::new();
+    let (problem, newest_pod) = (None, None);
+    WorkloadReport { workload, verdict, certainty, pods, affected, causes, drifts, problem, newest_pod }
 }
 
 /// One workload of each sort, with names as bad as the API server lets them be.

@@ -1,0 +1,111 @@
+//! Eviction: pods are replaced one by one where a changed template would not roll or must not be.
+
+use anyhow::{Result, ensure};
+use reload_tests::{Cluster, Source, Workload, eventually, with_namespace};
+use serde_json::json;
+
+use super::{WHILE, drifted};
+
+const EVICT: [&str; 4] = ["sync", "--yes", "--strategy", "evict"];
+
+#[tokio::test]
+async fn the_drifted_pods_of_an_on_delete_set_are_replaced_and_its_template_is_not_touched() -> Result<()> {
+    let cluster = Cluster::shared().await?;
+    with_namespace(cluster, "evict", async |ns| {
+        let _webhook = ns.webhook().await?;
+        let set = Workload::stateful_set("db").replicas(2).env_from(Source::config_map("settings"));
+        drifted(&ns, [set.with("/spec", "updateStrategy", json!({"type": "OnDelete"}))]).await?;
+        let held = ns.reload(&["sync"]).await?;
+        ensure!(held.code == 1 && held.stdout.contains("--strategy evict"), "{held}");
+
+        let before = ns.pod_uids("statefulset/db").await?;
+        let generation = ns.kubectl().json(&["statefulset", "db"]).await?["metadata"]["generation"].clone();
+        for dry_run in ["--dry-run=client", "--dry-run=server"] {
+            ns.reload(&[&EVICT[..], &[dry_run]].concat()).await?.success()?;
+            assert_eq!(ns.pod_uids("statefulset/db").await?, before, "{dry_run}");
+        }
+        let sync = ns.reload(&EVICT).await?.success()?;
+        ensure!(sync.stdout.contains("statefulset/db in evict got new pods"), "{sync}");
+        let after = ns.pod_uids("statefulset/db").await?;
+        ensure!(after.len() == 2 && after.is_disjoint(&before), "{after:?}");
+        ensure!(ns.status().await?.drifted().is_empty(), "it is drifted still");
+        assert_eq!(ns.kubectl().json(&["statefulset", "db"]).await?["metadata"]["generation"], generation);
+        let again = ns.reload(&EVICT).await?.success()?;
+        assert_eq!(again.stdout, "Nothing to restart.\n");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_budget_that_blocks_an_eviction_is_respected_and_named() -> Result<()> {
+    let cluster = Cluster::shared().await?;
+    with_namespace(cluster, "budget", async |ns| {
+        let _webhook = ns.webhook().await?;
+        drifted(&ns, [Workload::deployment("shop").env_from(Source::config_map("settings"))]).await?;
+        ns.apply([
+            json!({"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": "tight"},
+            "spec": {"minAvailable": 1, "selector": {"matchLabels": {"app": "shop"}}}}),
+        ])
+        .await?;
+        eventually("the budget counts the pod", WHILE, async || {
+            let budget = ns.kubectl().json(&["poddisruptionbudget", "tight"]).await?;
+            ensure!(budget["status"]["currentHealthy"] == 1, "{budget}");
+            Ok(())
+        })
+        .await?;
+        let before = ns.pod_uids("deployment/shop").await?;
+        let sync = ns.reload(&[&EVICT[..], &["--timeout", "2s"]].concat()).await?;
+        ensure!(sync.code == 1 && sync.stdout.contains("disruption budget tight"), "{sync}");
+        assert_eq!(ns.pod_uids("deployment/shop").await?, before);
+
+        ns.kubectl().run(&["delete", "poddisruptionbudget", "tight"]).await?;
+        ns.reload(&EVICT).await?.success()?;
+        ensure!(ns.status().await?.drifted().is_empty(), "it is drifted still");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_replica_set_is_evicted_and_what_nobody_would_replace_is_not() -> Result<()> {
+    let cluster = Cluster::shared().await?;
+    with_namespace(cluster, "alone", async |ns| {
+        let _webhook = ns.webhook().await?;
+        let source = Source::config_map("settings");
+        let mut set = Workload::deployment("set").env_from(source).manifest();
+        set["kind"] = json!("ReplicaSet");
+        let spec = json!({"containers": set["spec"]["template"]["spec"]["containers"]});
+        let bare = json!({"apiVersion": "v1", "kind": "Pod", "spec": spec,
+            "metadata": {"name": "bare", "labels": {"app": "bare"}}});
+        let mut once = json!({"template": {"metadata": {"labels": {"app": "once"}}, "spec": spec}});
+        once["template"]["spec"]["restartPolicy"] = json!("Never");
+        let job =
+            json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "once"}, "spec": once});
+        ns.apply([reload_tests::manifest::config_map("settings", &[("a", "1")])]).await?;
+        ns.apply([set, bare, job]).await?;
+        let all = ["replicaset/set", "pod/bare", "job/once"];
+        for workload in all {
+            eventually("its pod is there", WHILE, async || {
+                ensure!(ns.pods(workload).await?.len() == 1, "{workload}");
+                Ok(())
+            })
+            .await?;
+        }
+        ns.started("set").await?;
+        ns.started("bare").await?;
+        ns.kubectl().run(&["patch", "configmap", "settings", "-p", "{\"data\":{\"a\":\"2\"}}"]).await?;
+        let before = (ns.pod_uids("replicaset/set").await?, ns.pod_uids("pod/bare").await?);
+        let sync = ns.reload(&[&EVICT[..], &["--keep-going"]].concat()).await?;
+        ensure!(sync.code == 1, "{sync}");
+        for text in ["replicaset/set in alone got new pods", "pod/bare in alone not restarted: no controller"]
+        {
+            ensure!(sync.stdout.contains(text), "{text} is not in {sync}");
+        }
+        ensure!(ns.pod_uids("replicaset/set").await?.is_disjoint(&before.0), "an old pod is left");
+        assert_eq!(ns.pod_uids("pod/bare").await?, before.1);
+        ensure!(!ns.status().await?.drifted().contains(&"replicaset/set"));
+        Ok(())
+    })
+    .await
+}
