@@ -96,7 +96,7 @@ fn parse_timeout(text: &str) -> Result<Duration, String> {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Strategy {
+pub(crate) enum Strategy {
     Restart,
     Evict,
 }
@@ -189,7 +189,7 @@ fn tell_progress(line: &str) {
 }
 
 /// Why a drifted workload is not restarted, as far as its report tells.
-fn refusal(report: &WorkloadReport, strategy: Strategy) -> Option<String> {
+pub(crate) fn refusal(report: &WorkloadReport, strategy: Strategy) -> Option<String> {
     if let Some(cause) = report.obstacle() {
         let keys = match cause.removed.as_slice() {
             [] => String::new(),

@@ -100,7 +100,10 @@ async fn pods_without_a_record_and_restarts_that_would_not_roll_are_explained() 
             ("daemonset/agent", &["A restart would not roll: its update strategy is OnDelete"]),
             (
                 "deployment/needs",
-                &["configmap/needed does not exist: bring it back first", "would not start"],
+                &[
+                    "configmap/needed does not exist, so it would not start again: bring it back first",
+                    "would not start",
+                ],
             ),
             ("deployment/zero", &["No pod of it runs"]),
         ] {

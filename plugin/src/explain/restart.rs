@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::report::WorkloadReport;
 use crate::rollout::{Progress, Rollable};
 use crate::survey::SurveyedPod;
-use crate::workload::Kind;
+use crate::sync::{Strategy, refusal};
 
 /// What a restart would do.
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -30,8 +30,8 @@ pub(super) async fn restart<'a>(
     report: &WorkloadReport,
     mut pods: impl Iterator<Item = &'a SurveyedPod>,
 ) -> Restart {
-    if let Some(in_vain) = of_report(report) {
-        return in_vain;
+    if let Some(why) = refusal(report, Strategy::Restart) {
+        return Restart::in_vain(format!("A restart would not be done: {why}."));
     }
     let rollable = match Rollable::get(client, &report.workload).await {
         Ok(rollable) => rollable,
@@ -61,27 +61,6 @@ pub(super) async fn restart<'a>(
     of_verdict(report)
 }
 
-/// Why one would be in vain, as far as the report tells.
-fn of_report(report: &WorkloadReport) -> Option<Restart> {
-    let refusal = match (&report.workload.kind, report.obstacle(), &report.problem) {
-        (_, Some(cause), _) => {
-            let what = match cause.removed.as_slice() {
-                [] => format!("{} does not exist", cause.source),
-                keys => format!("{} lacks {}", cause.source, keys.join(", ")),
-            };
-            format!("New pods would not start, since {what}: bring it back first.")
-        }
-        (_, None, Some(problem)) => format!("A restart would not be done: {problem}."),
-        (Kind::Pod, ..) => "No controller would replace it: delete it and create it again.".to_owned(),
-        (Kind::Job, ..) => "A Job runs once: start a new one.".to_owned(),
-        (Kind::Deployment | Kind::StatefulSet | Kind::DaemonSet, ..) => return None,
-        (kind, ..) => {
-            format!("A {} cannot be restarted here: restart it by what made it.", kind.singular())
-        }
-    };
-    Some(Restart::in_vain(refusal))
-}
-
 fn of_verdict(report: &WorkloadReport) -> Restart {
     let workload = &report.workload;
     let place = format!("{workload} -n {}", workload.namespace);
@@ -95,7 +74,11 @@ fn of_verdict(report: &WorkloadReport) -> Restart {
                 "A restart would replace {pods} by new ones that read what is there now: kubectl reload sync {place}"
             )
         }
-        (Verdict::Drifted | Verdict::Rolling | Verdict::Unknown, _) => format!(
+        (Verdict::Drifted | Verdict::Rolling, Certainty::Inferred) => format!(
+            "A restart would replace {pods} by new ones that read what is there now, and leave no doubt; since the \
+             drift is only possible, sync does it where it is asked to: kubectl reload sync --inferred {place}"
+        ),
+        (Verdict::Unknown, _) => format!(
             "A restart would replace {pods} by new ones that read what is there now, and leave no doubt; sync does \
              not restart it, since it is not sure: kubectl rollout restart {place}"
         ),
