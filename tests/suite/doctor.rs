@@ -5,7 +5,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use reload_tests::helm::{installed_manifests, of_kind};
 use reload_tests::manifest::{config_map, secret};
-use reload_tests::{Cluster, Namespace, Output, Source, Workload, with_namespace};
+use reload_tests::{Cluster, Namespace, Output, Source, Webhook, WebhookOptions, Workload, with_namespace};
 use serde_json::{Value, json};
 
 /// `certificate red`, of everything that is not green.
@@ -29,7 +29,9 @@ async fn doctor(ns: &Namespace<'_>, arguments: &[&str]) -> Result<Output> {
 async fn an_installation_is_checked_piece_by_piece() -> Result<()> {
     let cluster = Cluster::shared().await?;
     with_namespace(cluster, "doctor", async |ns| {
-        let mut webhook = ns.webhook().await?;
+        // As it is installed, and not as patient as in other suites.
+        let options = WebhookOptions { timeout_seconds: None, flags: Vec::new(), ..ns.webhook_options() };
+        let mut webhook = Webhook::start(cluster, options).await?;
         ns.apply([config_map("settings", &[("a", "1")]), secret("login", &[("p", "open-sesame")])]).await?;
         let web = Workload::deployment("web").env_from(Source::config_map("settings"));
         ns.deploy([web.env_from(Source::secret("login"))]).await?;
