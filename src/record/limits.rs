@@ -1,6 +1,6 @@
 //! How long a record may be, and what is left out of one that would be longer.
 
-use super::{ReadSource, Record, SourceRecord, UseRecord};
+use super::{ReadSource, Record, SourceRecord, UseRecord, wire};
 use crate::reference::Keys;
 use crate::source::SourceId;
 
@@ -37,25 +37,33 @@ impl Record {
     /// # Errors
     /// When it is too long even so.
     pub fn encode(&self) -> Result<String, Unwritable> {
-        if self.sources.len() > MAX_SOURCES {
-            return Err(Unwritable::TooLong(self.to_json()?.len()));
+        let text = self.to_json()?;
+        match text.len() {
+            ..=MAX_LENGTH => Ok(text),
+            length if self.sources.len() > MAX_SOURCES => Err(Unwritable::TooLong(length)),
+            length => self.clone().shortened(length),
         }
-        let mut record = self.clone();
-        let mut largest_last: Vec<&SourceId> = self.sources.keys().collect();
+    }
+
+    /// The same, of a record that is `length` bytes long as it is.
+    fn shortened(mut self, mut length: usize) -> Result<String, Unwritable> {
+        let mut largest_last: Vec<SourceId> = self.sources.keys().cloned().collect();
         largest_last.sort_by_key(|id| self.sources.get(id).map(size));
         for shorten in [drop_marks as fn(&mut ReadSource), drop_digests] {
             for id in largest_last.iter().rev() {
-                let text = record.to_json()?;
-                if text.len() <= MAX_LENGTH {
-                    return Ok(text);
+                if length <= MAX_LENGTH {
+                    return Ok(self.to_json()?);
                 }
-                if let Some(SourceRecord::Read(read)) = record.sources.get_mut(*id) {
+                let Some(source) = self.sources.get_mut(id) else { continue };
+                let before = wire::length(id, source)?;
+                if let SourceRecord::Read(read) = source {
                     shorten(read);
                 }
+                // Without marks an empty source is longer, by `true` in place of `{}`.
+                length = (length + wire::length(id, source)?).saturating_sub(before);
             }
         }
-        let text = record.to_json()?;
-        if text.len() <= MAX_LENGTH { Ok(text) } else { Err(Unwritable::TooLong(text.len())) }
+        if length <= MAX_LENGTH { Ok(self.to_json()?) } else { Err(Unwritable::TooLong(length)) }
     }
 }
 

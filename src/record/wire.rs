@@ -107,6 +107,11 @@ fn is_key(key: &str) -> bool {
     !key.chars().any(char::is_control)
 }
 
+/// How long a source is in the annotation's value, in bytes.
+pub(super) fn length(id: &SourceId, source: &SourceRecord) -> Result<usize, serde_json::Error> {
+    serde_json::to_string(&WireSource::new(id, source)).map(|text| text.len())
+}
+
 fn is_false(flag: &bool) -> bool {
     !flag
 }
