@@ -154,3 +154,6 @@ impl Guard {
 }
 
 const KINDS: [SourceKind; 2] = [SourceKind::ConfigMap, SourceKind::Secret];
+
+#[cfg(test)]
+mod tests;
