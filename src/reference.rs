@@ -119,17 +119,32 @@ pub fn references(spec: &PodSpec, extra: &BTreeSet<SourceId>) -> Vec<Reference> 
     for container in containers(spec) {
         env::of_container(container, &mut found);
         volume::of_container(spec, container, &mut found);
-        found.extend(extra.iter().map(|source| Reference {
-            source: source.clone(),
-            mode: Mode::Api,
-            keys: Keys::all(),
-            optional: true,
-            needs: BTreeSet::new(),
-            prefix: None,
-            container: container.name.clone(),
-        }));
+        found.extend(extra.iter().map(|source| extra_reference(source, &container.name)));
     }
     found
+}
+
+/// What `extra` adds to a pod with these containers: each of them may read each of these sources.
+pub fn extra_references<'a>(
+    containers: impl IntoIterator<Item = &'a String>,
+    extra: &BTreeSet<SourceId>,
+) -> Vec<Reference> {
+    let of = |container: &String| {
+        extra.iter().map(|source| extra_reference(source, container)).collect::<Vec<_>>()
+    };
+    containers.into_iter().flat_map(of).collect()
+}
+
+fn extra_reference(source: &SourceId, container: &str) -> Reference {
+    Reference {
+        source: source.clone(),
+        mode: Mode::Api,
+        keys: Keys::all(),
+        optional: true,
+        needs: BTreeSet::new(),
+        prefix: None,
+        container: container.to_owned(),
+    }
 }
 
 /// Init containers (sidecars are among them) before the others.

@@ -3,6 +3,7 @@
 mod credentials;
 mod kubeconfig;
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -74,6 +75,11 @@ pub(crate) struct ConnectionArgs {
     /// Do not check the certificate of the API server: anyone may pose as it.
     #[arg(long, global = true)]
     insecure_skip_tls_verify: bool,
+
+    /// Do not ask for compressed answers; it is not asked for them anyway where the API server is on
+    /// this machine.
+    #[arg(long, global = true)]
+    disable_compression: bool,
 }
 
 /// A token, which is never shown.
@@ -210,6 +216,7 @@ impl ConnectionArgs {
             })?;
             config.root_cert_file = Some(path.clone());
         }
+        config.disable_compression |= self.disable_compression || is_here(&config.cluster_url);
         config.accept_invalid_certs |= self.insecure_skip_tls_verify;
         if let Some(name) = &self.tls_server_name {
             config.tls_server_name = Some(name.clone());
@@ -237,6 +244,12 @@ impl ConnectionArgs {
     }
 }
 
+/// Whether an address is this machine's own: there compressing takes longer than sending.
+fn is_here(url: &http::Uri) -> bool {
+    let host = url.host().unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -252,6 +265,19 @@ mod tests {
         }
         for text in ["", "https://", "a b"] {
             assert!(parse_server(text).unwrap_err().contains("https://HOST:PORT"), "{text}");
+        }
+    }
+
+    #[test]
+    fn this_machine_is_known_by_its_addresses() {
+        for (url, here) in [
+            ("https://127.0.0.1:6443/", true),
+            ("https://[::1]:6443/", true),
+            ("https://localhost", true),
+            ("https://10.0.0.1/", false),
+            ("https://localhost.example.com/", false),
+        ] {
+            assert_eq!(is_here(&url.parse().unwrap()), here, "{url}");
         }
     }
 

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::{StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::{ControllerRevision, ReplicaSet};
-use k8s_openapi::api::core::v1::{Pod, PodTemplateSpec};
+use k8s_openapi::api::core::v1::PodTemplateSpec;
 use kube::Client;
 use reload_core::record::Record;
 use reload_core::reference::references;
@@ -18,7 +18,7 @@ use serde::de::DeserializeOwned;
 
 use crate::api::{ApiError, Resource, list_objects};
 use crate::inventory::{Inventory, PodMetadata};
-use crate::pods::{self, PARALLEL};
+use crate::pods::{self, FetchedPod, PARALLEL};
 use crate::workload::{Kind, Owner, WorkloadName};
 
 /// What the pods that were looked at show.
@@ -64,9 +64,8 @@ impl Immutables {
 
     /// Takes note of all that a pod without a record mounts or has in its environment, whether or not
     /// it is left out of verdicts.
-    pub(crate) fn note_pod(&mut self, inventory: &Inventory, metadata: &PodMetadata, pod: &Pod) {
-        let found = pod.spec.as_ref().map(|spec| references(spec, &BTreeSet::new())).unwrap_or_default();
-        for reference in found {
+    pub(crate) fn note_pod(&mut self, inventory: &Inventory, metadata: &PodMetadata, pod: &FetchedPod) {
+        for reference in &pod.references {
             let made = Trace::Made(metadata.created_at());
             self.note(inventory, &metadata.namespace, &reference.source, made);
         }
@@ -85,14 +84,9 @@ impl Immutables {
     ) -> Result<(), ApiError> {
         let youngest = |namespace: &str| self.fixed.get(namespace)?.values().max().copied();
         pods.retain(|pod| youngest(&pod.namespace).is_some_and(|youngest| pod.created_at() < youngest));
-        let mut wanted: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-        for pod in &pods {
-            wanted.entry(&pod.namespace).or_default().push(&pod.name);
-        }
-        let fetched = pods::fetch(client, wanted).await?;
+        let fetched = pods::fetch(client, inventory, &pods).await?;
         for metadata in pods {
-            let pod = fetched.get(&(metadata.namespace.clone(), metadata.name.clone()));
-            if let Some(pod) = pod.filter(|pod| metadata.is_same(pod)) {
+            if let Some(pod) = fetched.get(metadata.uid()) {
                 self.note_pod(inventory, metadata, pod);
             }
         }
@@ -194,7 +188,7 @@ impl Revisions {
     }
 }
 
-async fn list<T: DeserializeOwned>(
+async fn list<T: DeserializeOwned + Send + 'static>(
     client: &Client,
     namespace: &str,
     plural: &str,

@@ -6,7 +6,6 @@
 use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::Pod;
 use kube::Client;
 use reload_core::annotation::{IGNORE, RECORD};
 use reload_core::last_write::{LastWrite, ManagedFields};
@@ -19,6 +18,10 @@ use serde::Deserialize;
 use crate::annotations::OwnAnnotations;
 use crate::api::{ApiError, Resource, list_metadata};
 use crate::workload::{Kind, Owner, WorkloadName};
+
+/// Selects the pods that run, or are about to.
+pub(crate) const NOT_ENDED: [(&str, &str); 1] =
+    [("fieldSelector", "status.phase!=Succeeded,status.phase!=Failed")];
 
 /// The uid of an object.
 type Uid = String;
@@ -134,9 +137,9 @@ impl PodMetadata {
         &self.resource_version
     }
 
-    /// Whether `pod` is this very pod, and not another of its name.
-    pub(crate) fn is_same(&self, pod: &Pod) -> bool {
-        pod.metadata.uid.as_ref() == Some(&self.uid)
+    /// `metadata.uid`.
+    pub(crate) fn uid(&self) -> &str {
+        &self.uid
     }
 
     /// Whether its annotations are understood, and ask for nothing that the record does not cover.
@@ -185,16 +188,15 @@ impl Inventory {
         selector: Option<&str>,
     ) -> Result<Self, ApiError> {
         let resource = |group, plural| Resource { group, plural, namespace, name: None };
-        let of_pods = [("fieldSelector", "status.phase!=Succeeded,status.phase!=Failed")];
         let selected = async {
             let Some(selector) = selector else { return Ok(None) };
-            let query = [of_pods[0], ("labelSelector", selector)];
+            let query = [NOT_ENDED[0], ("labelSelector", selector)];
             let items: Vec<Item<Selected>> =
                 list_metadata(client, resource("/api/v1", "pods"), &query).await?;
             Ok(Some(items.into_iter().map(|item| item.metadata.uid).collect()))
         };
         let (pods, selected, config_maps, secrets, replica_sets) = tokio::join!(
-            list_metadata::<Item<PodMetadata>>(client, resource("/api/v1", "pods"), &of_pods),
+            list_metadata::<Item<PodMetadata>>(client, resource("/api/v1", "pods"), &NOT_ENDED),
             selected,
             list_metadata::<Item<SourceMetadata>>(client, resource("/api/v1", "configmaps"), &[]),
             list_metadata::<Item<SourceMetadata>>(client, resource("/api/v1", "secrets"), &[]),

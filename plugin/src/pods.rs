@@ -1,18 +1,22 @@
 //! Pods in full, of those that metadata did not settle.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use futures::{StreamExt, TryStreamExt};
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Pod};
+use k8s_openapi::api::core::v1::{ContainerState, Pod, PodSpec};
 use kube::Client;
 use reload_core::options::{Carrier, InvalidOption, Live, Options};
 use reload_core::record::{PodIdentity, Record};
-use reload_core::reference::references;
+use reload_core::reference::{Reference, extra_references, references};
 use reload_core::source::SourceId;
 use reload_core::verdict::{self, Run, Unrecorded};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
+use crate::annotations::OwnAnnotations;
 use crate::api::{ApiError, Resource, get_object, list_objects};
+use crate::inventory::{Inventory, NOT_ENDED, PodMetadata};
 
 /// From this many pods of a namespace on, one list is cheaper than a GET each.
 const LIST_FROM: usize = 8;
@@ -20,37 +24,132 @@ const LIST_FROM: usize = 8;
 /// GETs under way at once.
 pub(crate) const PARALLEL: usize = 16;
 
-/// Fetches pods by namespace and name; one that is gone meanwhile is left out.
-pub(crate) async fn fetch(
-    client: &Client,
-    wanted: BTreeMap<&str, Vec<&str>>,
-) -> Result<BTreeMap<(String, String), Pod>, ApiError> {
-    let mut pods = BTreeMap::new();
-    let mut singles = Vec::new();
-    for (namespace, names) in wanted {
-        if names.len() < LIST_FROM {
-            singles.extend(names.into_iter().map(|name| (namespace, name)));
-            continue;
-        }
-        let resource = Resource { group: "/api/v1", plural: "pods", namespace: Some(namespace), name: None };
-        let of_namespace: Vec<Pod> = list_objects(client, resource, &[]).await?;
-        pods.extend(of_namespace.into_iter().filter_map(|pod| {
-            let name = pod.metadata.name.clone().filter(|name| names.contains(&name.as_str()))?;
-            Some(((namespace.to_owned(), name), pod))
-        }));
-    }
-    let fetched: Vec<Option<Pod>> =
-        futures::stream::iter(singles.iter().map(|(namespace, name)| get(client, namespace, name)))
-            .buffered(PARALLEL)
-            .try_collect()
-            .await?;
-    for ((namespace, name), pod) in singles.into_iter().zip(fetched) {
-        pods.extend(pod.map(|pod| ((namespace.to_owned(), name.to_owned()), pod)));
-    }
-    Ok(pods)
+/// What verdicts look at in a pod, taken from it while it is parsed: in full, ten thousand of them would
+/// fill the memory.
+#[derive(Debug, Deserialize)]
+#[serde(from = "InFull")]
+pub(crate) struct FetchedPod {
+    uid: String,
+    annotations: OwnAnnotations,
+    /// Those of its spec, in every container.
+    pub(crate) references: Vec<Reference>,
+    containers: Vec<String>,
+    runs: BTreeMap<String, Run>,
+    is_live: bool,
 }
 
-async fn get(client: &Client, namespace: &str, name: &str) -> Result<Option<Pod>, ApiError> {
+#[derive(Deserialize)]
+struct InFull {
+    metadata: Metadata,
+    spec: Option<PodSpec>,
+    #[serde(default)]
+    status: Status,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Metadata {
+    uid: String,
+    deletion_timestamp: Option<Timestamp>,
+    #[serde(default)]
+    annotations: OwnAnnotations,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Status {
+    phase: Option<String>,
+    init_container_statuses: Option<Vec<ContainerStatus>>,
+    container_statuses: Option<Vec<ContainerStatus>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ContainerStatus {
+    name: String,
+    #[serde(default)]
+    restart_count: i32,
+    state: Option<ContainerState>,
+}
+
+impl From<InFull> for FetchedPod {
+    fn from(pod: InFull) -> Self {
+        let InFull { metadata, spec, status } = pod;
+        let spec = spec.unwrap_or_default();
+        let containers = spec.init_containers.iter().flatten().chain(&spec.containers);
+        let statuses = status.init_container_statuses.iter().chain(&status.container_statuses).flatten();
+        Self {
+            uid: metadata.uid,
+            annotations: metadata.annotations,
+            references: references(&spec, &BTreeSet::new()),
+            containers: containers.map(|container| container.name.clone()).collect(),
+            runs: statuses.map(|status| (status.name.clone(), Run::from(status))).collect(),
+            is_live: metadata.deletion_timestamp.is_none() && !has_ended(status.phase.as_deref()),
+        }
+    }
+}
+
+/// A request for pods in full.
+enum Request<'a> {
+    List(Option<&'a str>),
+    Get(&'a PodMetadata),
+}
+
+impl Request<'_> {
+    async fn send(self, client: &Client) -> Result<Vec<FetchedPod>, ApiError> {
+        match self {
+            Self::List(namespace) => {
+                let resource = Resource { group: "/api/v1", plural: "pods", namespace, name: None };
+                list_objects(client, resource, &NOT_ENDED).await
+            }
+            Self::Get(PodMetadata { namespace, name, .. }) => {
+                Ok(get(client, namespace, name).await?.into_iter().collect())
+            }
+        }
+    }
+}
+
+/// As few requests as do: one list where most pods of all namespaces are wanted, else one for each
+/// namespace of which many are.
+fn requests<'a>(inventory: &Inventory, wanted: &[&'a PodMetadata]) -> Vec<Request<'a>> {
+    let most = wanted.len() >= LIST_FROM && wanted.len() * 2 >= inventory.pods.len();
+    if most && inventory.namespace.is_none() {
+        return vec![Request::List(None)];
+    }
+    let mut by_namespace: BTreeMap<&str, Vec<&PodMetadata>> = BTreeMap::new();
+    for pod in wanted {
+        by_namespace.entry(&pod.namespace).or_default().push(pod);
+    }
+    let of = |(namespace, pods): (_, Vec<_>)| match pods.len() >= LIST_FROM {
+        true => vec![Request::List(Some(namespace))],
+        false => pods.into_iter().map(Request::Get).collect(),
+    };
+    by_namespace.into_iter().flat_map(of).collect()
+}
+
+/// These pods in full, by uid; one that is gone meanwhile is left out.
+pub(crate) async fn fetch(
+    client: &Client,
+    inventory: &Inventory,
+    wanted: &[&PodMetadata],
+) -> Result<HashMap<String, FetchedPod>, ApiError> {
+    let uids: HashSet<&str> = wanted.iter().map(|pod| pod.uid()).collect();
+    let requests = futures::stream::iter(requests(inventory, wanted));
+    let mut answers = requests.map(|request| request.send(client)).buffer_unordered(PARALLEL);
+    let mut fetched = HashMap::with_capacity(wanted.len());
+    while let Some(pods) = answers.try_next().await? {
+        let pods = pods.into_iter().filter(|pod| uids.contains(pod.uid.as_str()));
+        fetched.extend(pods.map(|pod| (pod.uid.clone(), pod)));
+    }
+    Ok(fetched)
+}
+
+/// A pod, if it is there.
+pub(crate) async fn get<T: DeserializeOwned>(
+    client: &Client,
+    namespace: &str,
+    name: &str,
+) -> Result<Option<T>, ApiError> {
     let resource =
         Resource { group: "/api/v1", plural: "pods", namespace: Some(namespace), name: Some(name) };
     match get_object(client, resource).await {
@@ -65,7 +164,18 @@ async fn get(client: &Client, namespace: &str, name: &str) -> Result<Option<Pod>
 /// Whether a pod runs, or is about to.
 pub(crate) fn is_live(pod: &Pod) -> bool {
     let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
-    pod.metadata.deletion_timestamp.is_none() && !matches!(phase, Some("Succeeded" | "Failed"))
+    pod.metadata.deletion_timestamp.is_none() && !has_ended(phase)
+}
+
+fn has_ended(phase: Option<&str>) -> bool {
+    matches!(phase, Some("Succeeded" | "Failed"))
+}
+
+impl FetchedPod {
+    /// Whether it runs, or is about to.
+    pub(crate) fn is_live(&self) -> bool {
+        self.is_live
+    }
 }
 
 /// A pod as verdicts look at it, and whether none is wanted.
@@ -79,33 +189,29 @@ pub(crate) struct Extracted {
 /// # Errors
 /// An annotation that is not understood.
 pub(crate) fn extract(
-    pod: &Pod,
+    pod: FetchedPod,
     identity: PodIdentity,
     record: Result<Record, Unrecorded>,
     around: &Options,
     mut ignore: impl FnMut(&SourceId) -> bool,
 ) -> Result<Extracted, InvalidOption> {
     let object = format!("pod/{} in namespace {}", identity.name, identity.namespace);
-    let options =
-        Options::parse(Carrier::Pod, &object, pod.metadata.annotations.iter().flatten())?.within(around);
-    let mut found = pod.spec.as_ref().map(|spec| references(spec, &options.extra)).unwrap_or_default();
+    let options = Options::parse(Carrier::Pod, &object, &pod.annotations.0)?.within(around);
+    let mut found = pod.references;
+    found.extend(extra_references(&pod.containers, &options.extra));
     found.retain(|reference| !options.exclude.contains(&reference.source) && !ignore(&reference.source));
     let rereads = options.live == Some(Live::Reread);
-    let (runs, doubts) = (runs(pod), BTreeMap::new());
+    let (runs, doubts) = (pod.runs, BTreeMap::new());
     let pod = verdict::Pod { identity, references: found, runs, record, rereads, doubts };
     Ok(Extracted { pod, ignored: options.ignore == Some(true) })
 }
 
-fn runs(pod: &Pod) -> BTreeMap<String, Run> {
-    let Some(status) = &pod.status else { return BTreeMap::new() };
-    let statuses = status.init_container_statuses.iter().chain(&status.container_statuses).flatten();
-    statuses.map(|status| (status.name.clone(), run(status))).collect()
-}
-
-fn run(status: &ContainerStatus) -> Run {
-    Run {
-        started_at: status.state.as_ref().and_then(started_at),
-        restarts: u32::try_from(status.restart_count).unwrap_or_default(),
+impl From<&ContainerStatus> for Run {
+    fn from(status: &ContainerStatus) -> Self {
+        Self {
+            started_at: status.state.as_ref().and_then(started_at),
+            restarts: u32::try_from(status.restart_count).unwrap_or_default(),
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use crate::api::ApiError;
 use crate::immutable::Immutables;
 use crate::inventory::{Inventory, PodMetadata, Revision};
 pub(crate) use crate::judgement::JudgementArgs;
-use crate::pods;
+use crate::pods::{self, FetchedPod};
 use crate::sources::read_sources;
 use crate::surroundings::Surroundings;
 use crate::workload::WorkloadName;
@@ -251,21 +251,20 @@ async fn extract<'a>(
     immutables: &mut Immutables,
     args: &JudgementArgs,
 ) -> Result<(Vec<(&'a PodMetadata, Pod)>, Vec<SurveyedPod>), ApiError> {
-    let mut wanted: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for Candidate { metadata, .. } in &candidates {
-        wanted.entry(&metadata.namespace).or_default().push(&metadata.name);
-    }
-    let fetched = pods::fetch(client, wanted).await?;
+    let wanted: Vec<&PodMetadata> = candidates.iter().map(|candidate| candidate.metadata).collect();
     let workloads = candidates.iter().map(|candidate| inventory.workload(candidate.metadata)).collect();
-    let surroundings = Surroundings::fetch(client, inventory.namespace.as_deref(), &workloads).await?;
+    let (mut fetched, surroundings) = tokio::try_join!(
+        pods::fetch(client, inventory, &wanted),
+        Surroundings::fetch(client, inventory.namespace.as_deref(), &workloads),
+    )?;
     let (mut pods, mut others) = (Vec::new(), Vec::new());
     for Candidate { metadata, identity, record } in candidates {
         let namespace = &metadata.namespace;
         // A pod that is gone or has ended meanwhile has no verdict; nor has another of its name.
-        let pod = fetched.get(&(namespace.clone(), metadata.name.clone()));
-        let Some(pod) = pod.filter(|pod| metadata.is_same(pod) && pods::is_live(pod)) else { continue };
+        let pod = fetched.remove(metadata.uid()).filter(FetchedPod::is_live);
+        let Some(pod) = pod else { continue };
         if record.is_err() {
-            immutables.note_pod(inventory, metadata, pod);
+            immutables.note_pod(inventory, metadata, &pod);
         }
         let mut unclear = None;
         let ignored = |id: &SourceId| {

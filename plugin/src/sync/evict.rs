@@ -14,7 +14,7 @@ use super::{DryRun, Outcome, causes, label, refusal, tell_progress};
 use crate::api::{ApiError, POLL, Resource, list_objects};
 use crate::findings::find_pod;
 use crate::inventory::Inventory;
-use crate::pods::{fetch, is_live};
+use crate::pods::{get, is_live};
 use crate::report::WorkloadReport;
 use crate::restart::{MANAGER, tell};
 use crate::workload::WorkloadName;
@@ -115,8 +115,7 @@ impl Session<'_> {
         name: &str,
         uid: String,
     ) -> Result<Option<Evictee>, ApiError> {
-        let wanted = [(workload.namespace.as_str(), vec![name])].into();
-        let pod = fetch(self.client, wanted).await?.into_values().next();
+        let pod: Option<Pod> = get(self.client, &workload.namespace, name).await?;
         let Some(pod) = pod.filter(|pod| pod.metadata.uid.as_ref() == Some(&uid)) else { return Ok(None) };
         let labels = pod.metadata.labels.iter().flatten();
         let shared = labels.filter(|(key, _)| !OF_ONE_POD.contains(&key.as_str()));

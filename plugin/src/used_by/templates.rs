@@ -220,7 +220,7 @@ fn extra(workload: &WorkloadName, annotations: &OwnAnnotations) -> BTreeSet<Sour
     }
 }
 
-async fn list<T: DeserializeOwned>(
+async fn list<T: DeserializeOwned + Send + 'static>(
     client: &Client,
     group: &str,
     plural: &str,
