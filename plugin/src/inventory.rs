@@ -3,6 +3,8 @@
 //! The metadata of a source may hold a copy of its values in an annotation, where `kubectl apply`
 //! leaves it: what is not needed is skipped while parsing.
 
+mod jobs;
+
 use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
@@ -18,6 +20,7 @@ use serde::Deserialize;
 
 use crate::annotations::OwnAnnotations;
 use crate::api::{ApiError, Resource, list_metadata};
+use crate::scope::Selector;
 use crate::workload::{Kind, Owner, WorkloadName};
 
 /// The uid of an object.
@@ -26,7 +29,7 @@ type Uid = String;
 /// What the cluster holds, of one namespace or of all.
 pub(crate) struct Inventory {
     pub(crate) pods: Vec<PodMetadata>,
-    /// The pods that a label selector takes, where there is one. The others count as well: they keep
+    /// The pods that a selector takes, where there is one. The others count as well: they keep
     /// the old content of an immutable source alive.
     selected: Option<HashSet<Uid>>,
     /// By namespace.
@@ -34,6 +37,8 @@ pub(crate) struct Inventory {
     /// Why sources of a kind are not in it.
     unlisted: HashMap<SourceKind, String>,
     replica_sets: HashMap<Uid, ReplicaSetMetadata>,
+    /// Those that a CronJob made, and it.
+    jobs: HashMap<Uid, Owner>,
     /// The one namespace that it is of.
     pub(crate) namespace: Option<String>,
     /// Why ReplicaSets are not in it, without which no Deployment is known.
@@ -182,13 +187,14 @@ impl Inventory {
     pub(crate) async fn fetch(
         client: &Client,
         namespace: Option<&str>,
-        selector: Option<&str>,
+        selector: Selector<'_>,
     ) -> Result<Self, ApiError> {
         let resource = |group, plural| Resource { group, plural, namespace, name: None };
         let of_pods = [("fieldSelector", "status.phase!=Succeeded,status.phase!=Failed")];
         let selected = async {
-            let Some(selector) = selector else { return Ok(None) };
-            let query = [of_pods[0], ("labelSelector", selector)];
+            let Some(query) = selector.query(of_pods[0].1) else { return Ok(None) };
+            let query: Vec<(&str, &str)> =
+                query.iter().map(|(name, value)| (*name, value.as_str())).collect();
             let items: Vec<Item<Selected>> =
                 list_metadata(client, resource("/api/v1", "pods"), &query).await?;
             Ok(Some(items.into_iter().map(|item| item.metadata.uid).collect()))
@@ -206,6 +212,7 @@ impl Inventory {
             sources: HashMap::new(),
             unlisted: HashMap::new(),
             replica_sets: HashMap::new(),
+            jobs: HashMap::new(),
             namespace: namespace.map(str::to_owned),
             without_replica_sets: None,
         };
@@ -223,6 +230,7 @@ impl Inventory {
             }
             Err(error) => return Err(error),
         }
+        inventory.jobs = jobs::owners(client, namespace, &inventory.pods).await?;
         Ok(inventory)
     }
 
@@ -310,7 +318,7 @@ impl Inventory {
         };
         let set = self.replica_sets.get(&owner.uid);
         let above = set.and_then(|set| Owner::controller(&set.owner_references));
-        above.unwrap_or(owner).workload(&pod.namespace)
+        above.or_else(|| self.jobs.get(&owner.uid)).unwrap_or(owner).workload(&pod.namespace)
     }
 
     /// The pods of a workload, by name and uid.

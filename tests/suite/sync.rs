@@ -6,8 +6,22 @@ mod argo;
 mod circles;
 #[path = "sync/evict.rs"]
 mod evict;
+#[path = "sync/gitops.rs"]
+mod gitops;
+#[path = "sync/interrupt.rs"]
+mod interrupt;
+#[path = "sync/outage.rs"]
+mod outage;
+#[path = "sync/rights.rs"]
+mod rights;
+#[path = "sync/running.rs"]
+mod running;
 #[path = "sync/selection.rs"]
 mod selection;
+#[path = "sync/terminal.rs"]
+mod terminal;
+#[path = "sync/together.rs"]
+mod together;
 
 use std::time::Duration;
 
