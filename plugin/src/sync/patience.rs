@@ -21,6 +21,9 @@ const LONGEST: Duration = Duration::from_secs(5);
 /// An answer that takes longer is not waited for: its connection may be dead.
 const ATTEMPT: Duration = Duration::from_secs(60);
 
+/// An answer may take this long even when the time is up, so that what is told last is how things are.
+const LAST: Duration = Duration::from_secs(10);
+
 /// An error that may pass by itself.
 pub(super) trait Passing: Display {
     /// Why there is no answer, if another try may get one.
@@ -102,8 +105,8 @@ impl Patience<'_> {
     {
         let mut pause = FIRST;
         loop {
-            let limit = self.deadline.min(Instant::now() + ATTEMPT);
-            let (why, error) = match tokio::time::timeout_at(limit.into(), attempt()).await {
+            let limit = self.deadline.saturating_duration_since(Instant::now()).clamp(LAST, ATTEMPT);
+            let (why, error) = match tokio::time::timeout(limit, attempt()).await {
                 Ok(Ok(answer)) => {
                     self.outage.end();
                     return Ok(answer);

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use super::WHILE;
 
 /// `kubectl-reload sync` of a namespace, which ends with it.
-pub struct Running {
+pub(super) struct Running {
     child: Child,
     stderr: Lines<BufReader<ChildStderr>>,
     told: String,
@@ -22,7 +22,7 @@ pub struct Running {
 
 impl Running {
     /// Starts one; `kubeconfig` in place of the administrator's.
-    pub fn start(ns: &Namespace<'_>, kubeconfig: Option<&Path>, arguments: &[&str]) -> Result<Self> {
+    pub(super) fn start(ns: &Namespace<'_>, kubeconfig: Option<&Path>, arguments: &[&str]) -> Result<Self> {
         let mut command = ns.kubectl().program(ns.cluster().binaries().plugin()?)?;
         command.arg("sync").args(arguments).args(["-n", ns.name()]);
         command.env("KUBECTL_RELOAD_NAMESPACE", ns.webhook_options().install_namespace);
@@ -36,7 +36,7 @@ impl Running {
     }
 
     /// Waits until it tells something that holds this text.
-    pub async fn tells(&mut self, text: &str) -> Result<()> {
+    pub(super) async fn tells(&mut self, text: &str) -> Result<()> {
         let read = async {
             while let Some(line) = self.stderr.next_line().await? {
                 self.told += &(line + "\n");
@@ -51,13 +51,13 @@ impl Running {
     }
 
     /// Sends it a signal.
-    pub fn signal(&self, signal: Signal) -> Result<()> {
+    pub(super) fn signal(&self, signal: Signal) -> Result<()> {
         let id = self.child.id().context("it has ended")?;
         Ok(kill_process(Pid::from_raw(i32::try_from(id)?).context("no process")?, signal)?)
     }
 
     /// Waits until it ends; all that it wrote.
-    pub async fn end(mut self) -> Result<Output> {
+    pub(super) async fn end(mut self) -> Result<Output> {
         let mut stdout = String::new();
         let mut pipe = self.child.stdout.take().context("no stdout")?;
         let rest = async {
