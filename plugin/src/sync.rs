@@ -142,7 +142,10 @@ pub(crate) async fn run(
     if ready.len() > 1 && args.mode.dry_run == DryRun::None && !args.yes {
         confirm(&ready, screen)?;
     }
-    let writes = connection.connect_without_retries().await?.client;
+    let writes = match args.mode.dry_run {
+        DryRun::Client => client.clone(),
+        _ => connection.connect_without_retries().await?.client,
+    };
     // Until here Ctrl-C ends it as it ends any command.
     let interrupt = Interrupt::listen(screen)?;
     let outage = Outage::new(screen);

@@ -1,11 +1,11 @@
 //! What happens meanwhile: another sync, another change, new pods that never become ready.
 
 use anyhow::{Result, ensure};
-use reload_tests::{Cluster, Namespace, Source, Workload, with_namespace};
+use reload_tests::{Cluster, Namespace, Source, Workload, eventually, with_namespace};
 use serde_json::{Value, json};
 
-use super::drifted;
 use super::running::Running;
+use super::{WHILE, drifted};
 
 async fn write(ns: &Namespace<'_>, value: &str) -> Result<()> {
     let patch = json!({"data": {"a": value}}).to_string();
@@ -56,6 +56,12 @@ async fn a_source_that_changes_meanwhile_is_judged_again() -> Result<()> {
         let mut sync = Running::start(&ns, None, &["--yes"])?;
         sync.tells("deployment/first in meanwhile: 0 of 1").await?;
         // Back to what the second one runs on: only the first one's new pods are old now.
+        eventually("the new pod is there", WHILE, async || {
+            let pods = ns.pods("deployment/first").await?.len();
+            ensure!(pods == 2, "{pods} pods");
+            Ok(())
+        })
+        .await?;
         ns.started("first").await?;
         write(&ns, "1").await?;
         ready_after(&ns, "first", 0).await?;
@@ -119,20 +125,20 @@ async fn new_pods_that_never_become_ready_are_told_and_not_restarted_into_again(
             {"labelSelector": {"matchLabels": {"app": "shop"}}, "topologyKey": "kubernetes.io/os"}]}});
         let shop = Workload::deployment("shop").env_from(Source::config_map("settings"));
         drifted(&ns, [shop.with("/spec/template/spec", "affinity", alone)]).await?;
-        for _ in 0..2 {
-            let sync = ns.reload(&["sync", "--timeout", "3s"]).await?;
-            ensure!(sync.code == 1, "{sync}");
-            for text in [
-                "deployment/shop in never failed: not healthy within 3s (0 of 1 pods",
-                "kubectl rollout status deployment/shop -n never",
-                "--timeout",
-                "Of 1 workload: 1 failed.",
-            ] {
-                ensure!(sync.stdout.contains(text), "{text:?} is not in {sync}");
-            }
-            assert_eq!(revision(&ns, "shop").await?, "2", "it is restarted once");
-            assert_eq!(ns.status().await?.verdict("deployment/shop")?, "Rolling recorded");
+        let sync = ns.reload(&["sync", "--timeout", "3s"]).await?;
+        ensure!(sync.code == 1, "{sync}");
+        for text in [
+            "deployment/shop in never failed: not healthy within 3s (0 of 1 pods",
+            "kubectl rollout status deployment/shop -n never",
+            "--timeout",
+            "Of 1 workload: 1 failed.",
+        ] {
+            ensure!(sync.stdout.contains(text), "{text:?} is not in {sync}");
         }
+        assert_eq!(ns.status().await?.verdict("deployment/shop")?, "Rolling recorded");
+        let again = ns.reload(&["sync"]).await?.success()?;
+        ensure!(again.stdout.contains("Nothing to restart; 1 already rolling"), "{again}");
+        assert_eq!(revision(&ns, "shop").await?, "2", "it is restarted once");
         Ok(())
     })
     .await
