@@ -66,7 +66,7 @@ pub(crate) async fn run(
     let look =
         Look::at(&targets, Depth::Everything, &client, place, Selector::default(), &args.judgement).await?;
     let mut reports = roll_up(&look.pods);
-    find_rolling(&client, &look.inventory, &look.pods, &mut reports).await?;
+    find_rolling(&client, &look.inventory, &look.pods, &mut reports, None).await?;
     let explained = futures::stream::iter(&reports).map(async |report| {
         let of_workload = || look.pods.iter().filter(|pod| pod.workload == report.workload);
         let pods: Vec<&SurveyedPod> = of_workload().filter(|pod| look.takes(pod)).collect();

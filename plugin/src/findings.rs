@@ -1,5 +1,6 @@
 //! Findings: what a command is about, fetched, judged and rolled up to workloads.
 
+use jiff::Timestamp;
 use kube::Client;
 
 use crate::api::{ApiError, Resource, get_object};
@@ -55,7 +56,21 @@ pub(crate) async fn find_with_pods(
     targets: &[Target],
     judgement: &JudgementArgs,
 ) -> Result<Found, FindError> {
-    let mut inventory = Inventory::fetch(client, namespace, selector).await?;
+    let inventory = Inventory::fetch(client, namespace, selector).await?;
+    let found = find_among(client, inventory, targets, judgement, None).await?;
+    let unmatched = |target: &&Target| !found.reports.iter().any(|report| target.matches(&report.workload));
+    check(client, namespace, found.reports.is_empty(), targets.iter().filter(unmatched)).await?;
+    Ok(found)
+}
+
+/// Judges what an inventory holds, at that time; without one, now.
+async fn find_among(
+    client: &Client,
+    mut inventory: Inventory,
+    targets: &[Target],
+    judgement: &JudgementArgs,
+    at: Option<Timestamp>,
+) -> Result<Found, FindError> {
     if targets.iter().any(|target| matches!(target.kind, Kind::Deployment | Kind::Rollout))
         && let Some(error) = inventory.without_replica_sets.take()
     {
@@ -65,9 +80,7 @@ pub(crate) async fn find_with_pods(
         |workload: &WorkloadName| targets.is_empty() || targets.iter().any(|target| target.matches(workload));
     let pods = survey(client, &inventory, judgement, wanted).await?;
     let mut reports = roll_up(&pods);
-    find_rolling(client, &inventory, &pods, &mut reports).await?;
-    let unmatched = |target: &&Target| !reports.iter().any(|report| target.matches(&report.workload));
-    check(client, namespace, reports.is_empty(), targets.iter().filter(unmatched)).await?;
+    find_rolling(client, &inventory, &pods, &mut reports, at).await?;
     Ok(Found { reports, pods })
 }
 

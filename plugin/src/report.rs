@@ -200,8 +200,9 @@ struct Merged {
     resource_version: Option<String>,
 }
 
-/// Tells drifted workloads whose rollout is replacing the drifted pods from those that stay as
-/// they are. Whoever may not read a workload is told that it drifted, which is true.
+/// Tells drifted workloads whose rollout is replacing the drifted pods from those that stay as they
+/// are, at that time; without one, now. Whoever may not read a workload is told that it drifted, which
+/// is true.
 ///
 /// # Errors
 /// When the API server does not answer.
@@ -210,6 +211,7 @@ pub(crate) async fn find_rolling(
     inventory: &Inventory,
     pods: &[SurveyedPod],
     reports: &mut [WorkloadReport],
+    at: Option<Timestamp>,
 ) -> Result<(), ApiError> {
     let drifted = reports
         .iter_mut()
@@ -218,7 +220,10 @@ pub(crate) async fn find_rolling(
     if drifted.peek().is_none() {
         return Ok(());
     }
-    let now = Clock::of(client).await.now();
+    let now = match at {
+        Some(at) => at,
+        None => Clock::of(client).await.now(),
+    };
     futures::stream::iter(drifted.map(Ok))
         .try_for_each_concurrent(PARALLEL, async |report| {
             let rollable = match Rollable::get(client, &report.workload).await {
