@@ -3,10 +3,9 @@
 use anyhow::{Result, ensure};
 use reload_tests::{Cluster, Fault, FaultProxy, Namespace, Source, Workload, with_namespace};
 use rustix::process::Signal;
-use serde_json::json;
 
-use super::drifted;
 use super::running::Running;
+use super::{drifted, ready_after};
 
 /// `restartedAt` of a Deployment's template.
 async fn restarted_at(ns: &Namespace<'_>, name: &str) -> Result<Option<String>> {
@@ -21,13 +20,14 @@ async fn an_interrupted_sync_begins_nothing_more_and_says_where_it_stopped() -> 
     with_namespace(cluster, "interrupted", async |ns| {
         let _webhook = ns.webhook().await?;
         let source = Source::config_map("settings");
-        let slow = |name| Workload::deployment(name).env_from(source).with("/spec", "minReadySeconds", json!(300));
         let names = ["a", "b", "c"];
         ns.apply([reload_tests::manifest::config_map("settings", &[("a", "1")])]).await?;
         // They are ready, and their next rollouts take for ever.
         ns.deploy(names.map(|name| Workload::deployment(name).env_from(source))).await?;
         ns.kubectl().run(&["patch", "configmap", "settings", "-p", "{\"data\":{\"a\":\"2\"}}"]).await?;
-        ns.apply(names.map(slow)).await?;
+        for name in names {
+            ready_after(&ns, name, 300).await?;
+        }
         for (signal, at, left) in [(Signal::INT, "a", 2), (Signal::TERM, "b", 1)] {
             let mut sync = Running::start(&ns, None, &["--yes"])?;
             sync.tells(&format!("deployment/{at} in interrupted: 0 of 1")).await?;
@@ -46,8 +46,7 @@ async fn an_interrupted_sync_begins_nothing_more_and_says_where_it_stopped() -> 
             ensure!(restarted_at(&ns, at).await?.is_some(), "{at} is not restarted");
             ensure!(restarted_at(&ns, "c").await?.is_none(), "c is restarted");
             // Its rollout goes on by itself.
-            let ready = json!({"spec": {"minReadySeconds": 0}}).to_string();
-            ns.kubectl().run(&["patch", "deployment", at, "-p", &ready]).await?;
+            ready_after(&ns, at, 0).await?;
             ns.rolled_out(&format!("deployment/{at}")).await?;
         }
         assert_eq!(ns.status().await?.drifted(), ["deployment/c"]);

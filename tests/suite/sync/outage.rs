@@ -5,10 +5,9 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use http::Method;
 use reload_tests::{Cluster, Fault, FaultProxy, Namespace, Source, Workload, eventually, with_namespace};
-use serde_json::json;
 
 use super::running::Running;
-use super::{WHILE, drifted};
+use super::{WHILE, drifted, ready_after};
 
 /// How long it is away.
 const OUTAGE: Duration = Duration::from_secs(10);
@@ -16,8 +15,7 @@ const OUTAGE: Duration = Duration::from_secs(10);
 /// A Deployment whose next rollout takes this many seconds at least, drifted.
 async fn slow(ns: &Namespace<'_>, seconds: u32) -> Result<()> {
     drifted(ns, [Workload::deployment("shop").env_from(Source::config_map("settings"))]).await?;
-    let patch = json!({"spec": {"minReadySeconds": seconds}}).to_string();
-    ns.kubectl().run(&["patch", "deployment", "shop", "-p", &patch]).await.map(drop)
+    ready_after(ns, "shop", seconds).await
 }
 
 /// How often its template was changed since it was made.

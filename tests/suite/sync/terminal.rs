@@ -4,18 +4,13 @@ use anyhow::{Context, Result, ensure};
 use reload_tests::{Cluster, Namespace, Source, Workload, with_namespace};
 use serde_json::json;
 
-use super::drifted;
+use super::{drifted, ready_after};
 
 const WIDE: (u16, u16) = (24, 120);
 
 async fn two(ns: &Namespace<'_>) -> Result<()> {
     let source = Source::config_map("settings");
     drifted(ns, ["a", "b"].map(|name| Workload::deployment(name).replicas(2).env_from(source))).await
-}
-
-async fn ready_after(ns: &Namespace<'_>, name: &str, seconds: u32) -> Result<()> {
-    let patch = json!({"spec": {"minReadySeconds": seconds}}).to_string();
-    ns.kubectl().run(&["patch", "deployment", name, "-p", &patch]).await.map(drop)
 }
 
 #[tokio::test]

@@ -5,17 +5,11 @@ use reload_tests::{Cluster, Namespace, Source, Workload, eventually, with_namesp
 use serde_json::{Value, json};
 
 use super::running::Running;
-use super::{WHILE, drifted};
+use super::{WHILE, drifted, ready_after};
 
 async fn write(ns: &Namespace<'_>, value: &str) -> Result<()> {
     let patch = json!({"data": {"a": value}}).to_string();
     ns.kubectl().run(&["patch", "configmap", "settings", "-p", &patch]).await.map(drop)
-}
-
-/// From now on new pods of a Deployment count only after this many seconds.
-async fn ready_after(ns: &Namespace<'_>, name: &str, seconds: u32) -> Result<()> {
-    let patch = json!({"spec": {"minReadySeconds": seconds}}).to_string();
-    ns.kubectl().run(&["patch", "deployment", name, "-p", &patch]).await.map(drop)
 }
 
 /// The revision of a Deployment: how often its template was changed, the first time included.
