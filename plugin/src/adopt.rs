@@ -10,6 +10,7 @@ use clap::{Args, ValueEnum};
 
 use crate::connection::{Connection, ConnectionArgs};
 use crate::document::Form;
+use crate::dry_run::{DryRun, DryRunArgs};
 use crate::scope::ScopeArgs;
 use crate::survey::JudgementArgs;
 use crate::table::{emit, printable};
@@ -37,10 +38,8 @@ pub(crate) struct AdoptArgs {
     #[arg(short, long)]
     yes: bool,
 
-    /// Say what would be done, and do not do it: client writes nothing, server has the API server
-    /// check the records.
-    #[arg(long, value_enum, default_value = "none", num_args = 0..=1, require_equals = true, default_missing_value = "client")]
-    dry_run: DryRun,
+    #[command(flatten)]
+    mode: DryRunArgs,
 
     /// Whether records show the names of a Secret's keys, as the webhook has it; without them a drift
     /// names no key.
@@ -53,13 +52,6 @@ pub(crate) struct AdoptArgs {
 
     #[command(flatten)]
     judgement: JudgementArgs,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum DryRun {
-    None,
-    Client,
-    Server,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -82,9 +74,9 @@ pub(crate) async fn run(args: AdoptArgs, connection: &ConnectionArgs) -> anyhow:
     let session = Session { client: &client, args: &args, namespace, targets };
     let outcomes = session.run(|outcomes| confirm(outcomes, &args)).await?;
     emit(&match args.output {
-        Output::Text => outcomes.text(args.dry_run),
-        Output::Json => Form::Json.write(&Document::of(&outcomes, args.dry_run))?,
-        Output::Yaml => Form::Yaml.write(&Document::of(&outcomes, args.dry_run))?,
+        Output::Text => outcomes.text(args.mode.dry_run),
+        Output::Json => Form::Json.write(&Document::of(&outcomes, args.mode.dry_run))?,
+        Output::Yaml => Form::Yaml.write(&Document::of(&outcomes, args.mode.dry_run))?,
         Output::Name => outcomes.names(),
     })?;
     Ok(if outcomes.failed() { ExitCode::from(1) } else { ExitCode::SUCCESS })
@@ -93,7 +85,7 @@ pub(crate) async fn run(args: AdoptArgs, connection: &ConnectionArgs) -> anyhow:
 /// Asks before pods of more than one workload are written to, as sync does.
 fn confirm(planned: &Outcomes, args: &AdoptArgs) -> anyhow::Result<()> {
     let workloads = planned.ready();
-    if workloads.len() < 2 || args.yes || args.dry_run != DryRun::None {
+    if workloads.len() < 2 || args.yes || args.mode.dry_run != DryRun::None {
         return Ok(());
     }
     let pods: usize = workloads.iter().map(|(_, pods)| pods).sum();

@@ -58,10 +58,12 @@ impl Resource<'_> {
 
     fn check(&self, verb: &str) -> String {
         let group = self.group.strip_prefix("/apis/").and_then(|group| group.split('/').next());
-        let plural = group.map_or_else(|| self.plural.to_owned(), |group| format!("{}.{group}", self.plural));
+        let (plural, below) = self.plural.split_once('/').map_or((self.plural, None), |(p, b)| (p, Some(b)));
+        let plural = group.map_or_else(|| plural.to_owned(), |group| format!("{plural}.{group}"));
+        let below = below.map(|below| format!(" --subresource={below}")).unwrap_or_default();
         let name = self.name.map(|name| format!("/{name}")).unwrap_or_default();
         let place = self.namespace.map_or_else(|| "-A".to_owned(), |namespace| format!("-n {namespace}"));
-        format!("kubectl auth can-i {verb} {plural}{name} {place}")
+        format!("kubectl auth can-i {verb} {plural}{name}{below} {place}")
     }
 }
 
@@ -144,6 +146,11 @@ pub(crate) async fn get_path(client: &Client, path: &str) -> Result<Zeroizing<Ve
         Ok((StatusCode::NOT_FOUND, _)) => Err(ApiError::NotFound { what }),
         Ok((status, body)) => Err(ApiError::Refused { what, status, message: message(&body) }),
     }
+}
+
+/// The time by the API server's clock, where it says so; it does even with a refusal.
+pub(crate) async fn server_date(client: &Client) -> Option<Timestamp> {
+    Answer::of(send(client, "/version", "*/*").await.ok()?).await.ok()?.date
 }
 
 /// The answer to a GET.

@@ -41,8 +41,17 @@ pub(crate) enum Color {
 impl ColorArgs {
     /// As asked, for standard output.
     pub(crate) fn paint(self) -> Paint {
+        self.paint_on(&std::io::stdout())
+    }
+
+    /// As asked, for standard error.
+    pub(crate) fn paint_errors(self) -> Paint {
+        self.paint_on(&std::io::stderr())
+    }
+
+    fn paint_on(self, stream: &impl IsTerminal) -> Paint {
         let variable = |name: &str| std::env::var_os(name);
-        Paint(self.color.holds(std::io::stdout().is_terminal(), variable("NO_COLOR"), variable("TERM")))
+        Paint(self.color.holds(stream.is_terminal(), variable("NO_COLOR"), variable("TERM")))
     }
 }
 

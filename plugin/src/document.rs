@@ -15,6 +15,21 @@ pub(crate) enum Form {
     Yaml,
 }
 
+/// How a view of workloads is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// For people.
+    Table,
+    /// The table with all there is to tell, however wide.
+    Wide,
+    /// For programs.
+    Json,
+    /// The same as YAML.
+    Yaml,
+    /// TYPE/NAME of each.
+    Name,
+}
+
 impl Form {
     /// The text of a document, with its line end.
     ///

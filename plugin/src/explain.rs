@@ -8,7 +8,6 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use futures::StreamExt;
-use jiff::Timestamp;
 
 use crate::color::Paint;
 use crate::connection::{Connection, ConnectionArgs};
@@ -16,7 +15,7 @@ use crate::document::Form;
 use crate::named::Look;
 use crate::pods::PARALLEL;
 use crate::report::{find_rolling, roll_up};
-use crate::scope::ScopeArgs;
+use crate::scope::{ScopeArgs, Selector};
 use crate::survey::{Depth, JudgementArgs, SurveyedPod};
 use crate::table::emit;
 use document::{Document, Explained};
@@ -64,10 +63,10 @@ pub(crate) async fn run(
     let targets = ScopeArgs { targets: args.targets.clone(), ..ScopeArgs::default() }.targets()?;
     let Connection { client, namespace } = connection.connect().await?;
     let place = Some(namespace.as_str());
-    let look = Look::at(&targets, Depth::Everything, &client, place, None, &args.judgement).await?;
-    let now = Timestamp::now();
+    let look =
+        Look::at(&targets, Depth::Everything, &client, place, Selector::default(), &args.judgement).await?;
     let mut reports = roll_up(&look.pods);
-    find_rolling(&client, &look.inventory, &look.pods, &mut reports, now).await;
+    find_rolling(&client, &look.inventory, &look.pods, &mut reports, None).await?;
     let explained = futures::stream::iter(&reports).map(async |report| {
         let of_workload = || look.pods.iter().filter(|pod| pod.workload == report.workload);
         let pods: Vec<&SurveyedPod> = of_workload().filter(|pod| look.takes(pod)).collect();

@@ -7,8 +7,8 @@ use crate::api::{ApiError, Resource, get_object};
 use crate::inventory::Inventory;
 use crate::report::{WorkloadReport, find_rolling, roll_up};
 use crate::rollout;
-use crate::scope::Target;
-use crate::survey::{JudgementArgs, survey};
+use crate::scope::{Selector, Target};
+use crate::survey::{JudgementArgs, SurveyedPod, survey};
 use crate::workload::{Kind, WorkloadName};
 
 /// Why nothing is known of the workloads that a command is about.
@@ -24,6 +24,13 @@ pub(crate) enum FindError {
     NoWorkload { workload: String, namespace: String, kind: String },
 }
 
+/// What was found.
+pub(crate) struct Found {
+    pub(crate) reports: Vec<WorkloadReport>,
+    /// The pods that they are about.
+    pub(crate) pods: Vec<SurveyedPod>,
+}
+
 /// Fetches and judges what a command is about.
 ///
 /// # Errors
@@ -31,11 +38,39 @@ pub(crate) enum FindError {
 pub(crate) async fn find(
     client: &Client,
     namespace: Option<&str>,
-    selector: Option<&str>,
+    selector: Selector<'_>,
     targets: &[Target],
     judgement: &JudgementArgs,
 ) -> Result<Vec<WorkloadReport>, FindError> {
-    let mut inventory = Inventory::fetch(client, namespace, selector).await?;
+    Ok(find_with_pods(client, namespace, selector, targets, judgement).await?.reports)
+}
+
+/// The same, with the pods.
+///
+/// # Errors
+/// As there.
+pub(crate) async fn find_with_pods(
+    client: &Client,
+    namespace: Option<&str>,
+    selector: Selector<'_>,
+    targets: &[Target],
+    judgement: &JudgementArgs,
+) -> Result<Found, FindError> {
+    let inventory = Inventory::fetch(client, namespace, selector).await?;
+    let found = find_among(client, inventory, targets, judgement, None).await?;
+    let unmatched = |target: &&Target| !found.reports.iter().any(|report| target.matches(&report.workload));
+    check(client, namespace, found.reports.is_empty(), targets.iter().filter(unmatched)).await?;
+    Ok(found)
+}
+
+/// Judges what an inventory holds, at that time; without one, now.
+async fn find_among(
+    client: &Client,
+    mut inventory: Inventory,
+    targets: &[Target],
+    judgement: &JudgementArgs,
+    at: Option<Timestamp>,
+) -> Result<Found, FindError> {
     if targets.iter().any(|target| matches!(target.kind, Kind::Deployment | Kind::Rollout))
         && let Some(error) = inventory.without_replica_sets.take()
     {
@@ -45,10 +80,8 @@ pub(crate) async fn find(
         |workload: &WorkloadName| targets.is_empty() || targets.iter().any(|target| target.matches(workload));
     let pods = survey(client, &inventory, judgement, wanted).await?;
     let mut reports = roll_up(&pods);
-    find_rolling(client, &inventory, &pods, &mut reports, Timestamp::now()).await;
-    let unmatched = |target: &&Target| !reports.iter().any(|report| target.matches(&report.workload));
-    check(client, namespace, reports.is_empty(), targets.iter().filter(unmatched)).await?;
-    Ok(reports)
+    find_rolling(client, &inventory, &pods, &mut reports, at).await?;
+    Ok(Found { reports, pods })
 }
 
 /// Whether the namespace exists where nothing was found in it, and what was named and not found.
@@ -81,7 +114,7 @@ pub(crate) async fn find_pod(
     uid: &str,
     judgement: &JudgementArgs,
 ) -> Result<Option<WorkloadReport>, FindError> {
-    let mut inventory = Inventory::fetch(client, Some(&workload.namespace), None).await?;
+    let mut inventory = Inventory::fetch(client, Some(&workload.namespace), Selector::default()).await?;
     inventory.select(uid);
     let pods = survey(client, &inventory, judgement, |of| of == workload).await?;
     Ok(roll_up(&pods).pop())

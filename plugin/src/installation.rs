@@ -17,7 +17,7 @@ const VERSION: &str = "app.kubernetes.io/version";
 /// Where the webhook is installed.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct InstallationArgs {
-    /// Namespace of the kubectl-reload installation.
+    /// Namespace of the kubectl-reload installation, which holds the hash key of Secrets.
     #[arg(
         long,
         env = "KUBECTL_RELOAD_NAMESPACE",

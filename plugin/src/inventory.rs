@@ -3,6 +3,8 @@
 //! The metadata of a source may hold a copy of its values in an annotation, where `kubectl apply`
 //! leaves it: what is not needed is skipped while parsing.
 
+mod jobs;
+
 use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
@@ -17,6 +19,7 @@ use serde::Deserialize;
 
 use crate::annotations::OwnAnnotations;
 use crate::api::{ApiError, Resource, list_metadata};
+use crate::scope::Selector;
 use crate::workload::{Kind, Owner, WorkloadName};
 
 /// Selects the pods that run, or are about to.
@@ -29,7 +32,7 @@ type Uid = String;
 /// What the cluster holds, of one namespace or of all.
 pub(crate) struct Inventory {
     pub(crate) pods: Vec<PodMetadata>,
-    /// The pods that a label selector takes, where there is one. The others count as well: they keep
+    /// The pods that a selector takes, where there is one. The others count as well: they keep
     /// the old content of an immutable source alive.
     selected: Option<HashSet<Uid>>,
     /// By namespace.
@@ -37,6 +40,8 @@ pub(crate) struct Inventory {
     /// Why sources of a kind are not in it.
     unlisted: HashMap<SourceKind, String>,
     replica_sets: HashMap<Uid, ReplicaSetMetadata>,
+    /// Those that a CronJob made, and it.
+    jobs: HashMap<Uid, Owner>,
     /// The one namespace that it is of.
     pub(crate) namespace: Option<String>,
     /// Why ReplicaSets are not in it, without which no Deployment is known.
@@ -185,12 +190,13 @@ impl Inventory {
     pub(crate) async fn fetch(
         client: &Client,
         namespace: Option<&str>,
-        selector: Option<&str>,
+        selector: Selector<'_>,
     ) -> Result<Self, ApiError> {
         let resource = |group, plural| Resource { group, plural, namespace, name: None };
         let selected = async {
-            let Some(selector) = selector else { return Ok(None) };
-            let query = [NOT_ENDED[0], ("labelSelector", selector)];
+            let Some(query) = selector.query(NOT_ENDED[0].1) else { return Ok(None) };
+            let query: Vec<(&str, &str)> =
+                query.iter().map(|(name, value)| (*name, value.as_str())).collect();
             let items: Vec<Item<Selected>> =
                 list_metadata(client, resource("/api/v1", "pods"), &query).await?;
             Ok(Some(items.into_iter().map(|item| item.metadata.uid).collect()))
@@ -208,6 +214,7 @@ impl Inventory {
             sources: HashMap::new(),
             unlisted: HashMap::new(),
             replica_sets: HashMap::new(),
+            jobs: HashMap::new(),
             namespace: namespace.map(str::to_owned),
             without_replica_sets: None,
         };
@@ -225,6 +232,7 @@ impl Inventory {
             }
             Err(error) => return Err(error),
         }
+        inventory.jobs = jobs::owners(client, namespace, &inventory.pods).await?;
         Ok(inventory)
     }
 
@@ -312,7 +320,7 @@ impl Inventory {
         };
         let set = self.replica_sets.get(&owner.uid);
         let above = set.and_then(|set| Owner::controller(&set.owner_references));
-        above.unwrap_or(owner).workload(&pod.namespace)
+        above.or_else(|| self.jobs.get(&owner.uid)).unwrap_or(owner).workload(&pod.namespace)
     }
 
     /// The pods of a workload, by name and uid.

@@ -4,22 +4,14 @@ use clap::Args;
 use reload_core::source::{IGNORED, SourceId};
 use reload_core::verdict::Lag;
 
-use crate::scope::parse_namespace;
+use crate::installation::InstallationArgs;
 
 /// What verdicts rest on besides the cluster.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Judgement")]
 pub(crate) struct JudgementArgs {
-    /// Namespace of the kubectl-reload installation, which holds the hash key of Secrets.
-    #[arg(
-        long,
-        env = "KUBECTL_RELOAD_NAMESPACE",
-        hide_env_values = true,
-        value_parser = parse_namespace,
-        default_value = "kubectl-reload",
-        value_name = "NAMESPACE"
-    )]
-    install_namespace: String,
+    #[command(flatten)]
+    installation: InstallationArgs,
 
     /// Sources that are not looked at, as configmap/NAME or secret/NAME.
     #[arg(long, value_delimiter = ',', default_values = IGNORED, value_name = "SOURCE")]
@@ -39,7 +31,7 @@ impl JudgementArgs {
 
     /// Where the hash keys are.
     pub(crate) fn install_namespace(&self) -> &str {
-        &self.install_namespace
+        &self.installation.install_namespace
     }
 
     /// How long the kubelet may be behind.

@@ -7,6 +7,8 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use crate::screen::Screen;
+
 /// How much is told.
 #[derive(Debug, Args)]
 pub(crate) struct LogArgs {
@@ -17,14 +19,16 @@ pub(crate) struct LogArgs {
 
 /// Installs the log. Only this project's own lines are shown, at any level: the Kubernetes client
 /// prints the bodies of answers that it cannot read, values of Secrets included.
-pub(crate) fn install(args: &LogArgs) {
+pub(crate) fn install(args: &LogArgs, screen: &Screen) {
     let level = match args.verbosity {
         0 => LevelFilter::WARN,
         1..=3 => LevelFilter::INFO,
         4..=5 => LevelFilter::DEBUG,
         _ => LevelFilter::TRACE,
     };
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false).without_time();
+    let screen = screen.clone();
+    let writer = move || screen.clone();
+    let lines = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(false).without_time();
     let own = Targets::new().with_target("kubectl_reload", level);
     tracing_subscriber::registry().with(lines.with_filter(own)).init();
 }

@@ -3,11 +3,13 @@
 mod adopt;
 mod annotations;
 mod api;
+mod clock;
 mod color;
 mod completion;
 mod connection;
 mod doctor;
 mod document;
+mod dry_run;
 mod explain;
 mod findings;
 mod immutable;
@@ -21,6 +23,7 @@ mod report;
 mod restart;
 mod rollout;
 mod scope;
+mod screen;
 mod sources;
 mod status;
 mod surroundings;
@@ -85,12 +88,13 @@ async fn main() -> ExitCode {
         return completion::answer(Cli::command(), &typed).await;
     }
     let cli = Cli::parse();
-    log::install(&cli.log);
+    let screen = screen::Screen::new();
+    log::install(&cli.log, &screen);
     let result = match cli.command {
         Command::Status(args) => status::run(args, &cli.connection, cli.color.paint()).await,
         Command::Explain(args) => explain::run(args, &cli.connection, cli.color.paint()).await,
         Command::Adopt(args) => adopt::run(args, &cli.connection).await,
-        Command::Sync(args) => sync::run(args, &cli.connection).await,
+        Command::Sync(args) => sync::run(args, &cli.connection, &screen, cli.color.paint_errors()).await,
         Command::UsedBy(args) => used_by::run(args, &cli.connection).await,
         Command::Doctor(args) => doctor::run(args, &cli.connection, cli.color.paint()).await,
         Command::Version(args) => version::run(args, &cli.connection).await,

@@ -6,7 +6,7 @@ use kube::Client;
 
 use crate::findings::{FindError, check};
 use crate::inventory::Inventory;
-use crate::scope::Target;
+use crate::scope::{Selector, Target};
 use crate::survey::{Depth, JudgementArgs, SurveyedPod, survey_to};
 use crate::workload::{Kind, WorkloadName};
 
@@ -28,7 +28,7 @@ impl Look {
         depth: Depth,
         client: &Client,
         namespace: Option<&str>,
-        selector: Option<&str>,
+        selector: Selector<'_>,
         judgement: &JudgementArgs,
     ) -> Result<Self, FindError> {
         let mut inventory = Inventory::fetch(client, namespace, selector).await?;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures::StreamExt;
+use futures::TryStreamExt;
 use jiff::Timestamp;
 use kube::Client;
 use reload_core::record::Changes;
@@ -11,9 +11,11 @@ use reload_core::source::SourceId;
 use reload_core::verdict::{self, Certainty, Finding, PodVerdict, Reason, RollUp, Rollout, Seen, Verdict};
 use serde::Serialize;
 
+use crate::api::ApiError;
+use crate::clock::Clock;
 use crate::inventory::{Inventory, Revision};
 use crate::pods::PARALLEL;
-use crate::rollout::{Progress, Rollable};
+use crate::rollout::{Progress, Rollable, RolloutError};
 use crate::survey::SurveyedPod;
 use crate::workload::WorkloadName;
 
@@ -127,6 +129,17 @@ fn report(workload: &WorkloadName, pods: &[&SurveyedPod]) -> WorkloadReport {
     }
 }
 
+/// What makes the verdict of one pod.
+pub(crate) fn causes_of(pod: &SurveyedPod) -> Vec<Cause> {
+    let judged = (pod.verdict, pod.certainty);
+    let speaks =
+        |finding: &&Finding| (finding.verdict, finding.certainty) == judged || finding.would_not_start();
+    match pod.verdict {
+        Verdict::Current => Vec::new(),
+        _ => causes(pod.findings.iter().filter(speaks)),
+    }
+}
+
 fn drifts(pods: &[&SurveyedPod]) -> BTreeSet<Drift> {
     let findings = pods.iter().flat_map(|pod| &pod.findings);
     let drifted = findings.filter(|finding| finding.verdict == Verdict::Drifted);
@@ -187,22 +200,37 @@ struct Merged {
     resource_version: Option<String>,
 }
 
-/// Tells drifted workloads whose rollout is replacing the drifted pods from those that stay as
-/// they are.
+/// Tells drifted workloads whose rollout is replacing the drifted pods from those that stay as they
+/// are, at that time; without one, now. Whoever may not read a workload is told that it drifted, which
+/// is true.
+///
+/// # Errors
+/// When the API server does not answer.
 pub(crate) async fn find_rolling(
     client: &Client,
     inventory: &Inventory,
     pods: &[SurveyedPod],
     reports: &mut [WorkloadReport],
-    now: Timestamp,
-) {
+    at: Option<Timestamp>,
+) -> Result<(), ApiError> {
     let drifted = reports
         .iter_mut()
         .filter(|report| report.verdict == Verdict::Drifted && report.workload.kind.is_rollable());
-    futures::stream::iter(drifted)
-        .for_each_concurrent(PARALLEL, async |report| {
-            // Whoever may not read the workload is told that it drifted, which is true.
-            let Ok(rollable) = Rollable::get(client, &report.workload).await else { return };
+    let mut drifted = drifted.peekable();
+    if drifted.peek().is_none() {
+        return Ok(());
+    }
+    let now = match at {
+        Some(at) => at,
+        None => Clock::of(client).await.now(),
+    };
+    futures::stream::iter(drifted.map(Ok))
+        .try_for_each_concurrent(PARALLEL, async |report| {
+            let rollable = match Rollable::get(client, &report.workload).await {
+                Ok(rollable) => rollable,
+                Err(RolloutError::Api(error @ ApiError::Unreachable { .. })) => return Err(error),
+                Err(_) => return Ok(()),
+            };
             let of_workload: Vec<&SurveyedPod> =
                 pods.iter().filter(|pod| pod.workload == report.workload).collect();
             let newest = rollable.newest(inventory);
@@ -223,6 +251,7 @@ pub(crate) async fn find_rolling(
                 Progress::Stuck(why) if rolled.stuck => Some(why),
                 _ => report.problem.take(),
             };
+            Ok(())
         })
-        .await;
+        .await
 }

@@ -18,6 +18,27 @@ pub(crate) struct ScopeArgs {
     /// Only pods with these labels, as in kubectl get.
     #[arg(short = 'l', long, value_name = "SELECTOR", conflicts_with = "targets")]
     pub(crate) selector: Option<String>,
+
+    /// Only pods with these fields, as in kubectl get: metadata.name, spec.nodeName, status.phase, ...
+    #[arg(long, value_name = "SELECTOR", conflicts_with = "targets")]
+    pub(crate) field_selector: Option<String>,
+}
+
+/// Which pods are asked for, as the API server takes it; all, where it says nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Selector<'a> {
+    labels: Option<&'a str>,
+    fields: Option<&'a str>,
+}
+
+impl Selector<'_> {
+    /// The query for those of them that also have `fields`; `None` where all are asked for.
+    pub(crate) fn query(&self, fields: &str) -> Option<Vec<(&'static str, String)>> {
+        let own = self.fields.map(|own| ("fieldSelector", format!("{fields},{own}")));
+        let labels = self.labels.map(|labels| ("labelSelector", labels.to_owned()));
+        let query = [own.clone().unwrap_or_else(|| ("fieldSelector", fields.to_owned()))];
+        (own.is_some() || labels.is_some()).then(|| query.into_iter().chain(labels).collect())
+    }
 }
 
 /// The name of a namespace; an empty one counts as not given, as in kubectl, so that an unset variable
@@ -37,7 +58,7 @@ pub(crate) fn parse_namespace(text: &str) -> Result<String, String> {
 pub(crate) enum TargetError {
     /// Of a kind that is not known.
     #[error(
-        "{0:?} is no kind of workload: write deployment, statefulset, daemonset or rollout, as in deployment/web"
+        "{0:?} is no kind of workload: write deployment, statefulset, daemonset, cronjob or rollout, as in deployment/web"
     )]
     Kind(String),
     /// A kind without a name.
@@ -49,6 +70,11 @@ impl ScopeArgs {
     /// The one namespace to look at, or `None` for all; `chosen` is the connection's.
     pub(crate) fn place(&self, chosen: String) -> Option<String> {
         (!self.all_namespaces).then_some(chosen)
+    }
+
+    /// Which pods are asked for.
+    pub(crate) fn selector(&self) -> Selector<'_> {
+        Selector { labels: self.selector.as_deref(), fields: self.field_selector.as_deref() }
     }
 
     /// The workloads that are named: `TYPE/NAME...` or `TYPE NAME...`; a kind alone is all of it.
@@ -132,6 +158,17 @@ mod tests {
         for (arguments, expected) in cases {
             assert_eq!(targets(arguments), Ok(expected), "{arguments:?}");
         }
+    }
+
+    #[test]
+    fn a_selector_is_asked_for_beside_what_is_asked_for_in_any_case() {
+        let query = |labels, fields| Selector { labels, fields }.query("a!=b");
+        let fields = |text: &str| ("fieldSelector", text.to_owned());
+        let labels = ("labelSelector", "app=web".to_owned());
+        assert_eq!(query(None, None), None);
+        assert_eq!(query(Some("app=web"), None), Some(vec![fields("a!=b"), labels.clone()]));
+        assert_eq!(query(None, Some("c=d")), Some(vec![fields("a!=b,c=d")]));
+        assert_eq!(query(Some("app=web"), Some("c=d")), Some(vec![fields("a!=b,c=d"), labels]));
     }
 
     #[test]

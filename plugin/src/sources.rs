@@ -16,13 +16,17 @@ use crate::pods::PARALLEL;
 /// Per namespace, the sources that its pods use.
 pub(crate) type States = BTreeMap<String, BTreeMap<SourceId, SourceState>>;
 
-/// The sources that these pods use, and the hash key if one is needed.
+/// The sources that these pods use, and the hash key if one is needed. One that cannot be read says
+/// why.
+///
+/// # Errors
+/// When the API server does not answer, which says nothing of a source.
 pub(crate) async fn read_sources(
     client: &Client,
     inventory: &Inventory,
     pods: &[(&PodMetadata, Pod)],
     install_namespace: &str,
-) -> (States, Option<HashKeys>) {
+) -> Result<(States, Option<HashKeys>), ApiError> {
     let mut states = States::new();
     let mut unread: BTreeSet<(&str, &SourceId)> = BTreeSet::new();
     for (metadata, pod) in pods {
@@ -54,9 +58,9 @@ pub(crate) async fn read_sources(
     );
     let read: Vec<_> = read.buffer_unordered(PARALLEL).collect().await;
     for (namespace, id, state) in read {
-        states.entry(namespace.to_owned()).or_default().insert(id.clone(), state);
+        states.entry(namespace.to_owned()).or_default().insert(id.clone(), state?);
     }
-    let hash_keys = if secrets { hash_keys(client, install_namespace).await } else { None };
+    let hash_keys = if secrets { hash_keys(client, install_namespace).await? } else { None };
     if let Some(keys) = &hash_keys {
         let unknown = |pod: &Pod| recorded_under(pod).is_some_and(|id| keys.get(&id).is_none());
         let others = pods.iter().filter(|(_, pod)| unknown(pod)).count();
@@ -67,7 +71,7 @@ pub(crate) async fn read_sources(
             );
         }
     }
-    (states, hash_keys)
+    Ok((states, hash_keys))
 }
 
 /// Whether a record or a listing that may be older than the pod leaves a question that the source
@@ -84,11 +88,19 @@ fn needs_content(recorded: Option<&SourceRecord>, now: Option<&Source>, optional
 }
 
 /// Reads a source in full.
-pub(crate) async fn read_source(client: &Client, namespace: &str, id: &SourceId) -> SourceState {
+///
+/// # Errors
+/// When the API server does not answer.
+pub(crate) async fn read_source(
+    client: &Client,
+    namespace: &str,
+    id: &SourceId,
+) -> Result<SourceState, ApiError> {
     match get_source(client, namespace, id).await {
-        Ok(source) => SourceState::Present(source),
-        Err(error) if error.is_not_found() => SourceState::Absent,
-        Err(error) => SourceState::NotReadable(error.to_string()),
+        Ok(source) => Ok(SourceState::Present(source)),
+        Err(error) if error.is_not_found() => Ok(SourceState::Absent),
+        Err(error @ ApiError::Unreachable { .. }) => Err(error),
+        Err(error) => Ok(SourceState::NotReadable(error.to_string())),
     }
 }
 
@@ -105,18 +117,26 @@ async fn get_source(client: &Client, namespace: &str, id: &SourceId) -> Result<S
 
 /// The hash keys, or why there are none.
 pub(crate) async fn find_hash_keys(client: &Client, namespace: &str) -> Result<HashKeys, String> {
-    let id = SourceId::secret(HashKey::SECRET_NAME);
-    match get_source(client, namespace, &id).await {
-        Ok(secret) => HashKeys::from_secret(&secret).ok_or_else(|| "it holds no hash key".to_owned()),
-        Err(error) => Err(error.to_string()),
-    }
+    keys_of(get_hash_keys(client, namespace).await)
+}
+
+async fn get_hash_keys(client: &Client, namespace: &str) -> Result<Source, ApiError> {
+    get_source(client, namespace, &SourceId::secret(HashKey::SECRET_NAME)).await
+}
+
+fn keys_of(secret: Result<Source, ApiError>) -> Result<HashKeys, String> {
+    let secret = secret.map_err(|error| error.to_string())?;
+    HashKeys::from_secret(&secret).ok_or_else(|| "it holds no hash key".to_owned())
 }
 
 /// The hash keys, without which changes of Secrets are judged by times alone.
-async fn hash_keys(client: &Client, namespace: &str) -> Option<HashKeys> {
-    let keys = find_hash_keys(client, namespace).await;
-    keys.inspect_err(|why| {
+async fn hash_keys(client: &Client, namespace: &str) -> Result<Option<HashKeys>, ApiError> {
+    let secret = get_hash_keys(client, namespace).await;
+    if let Err(error @ ApiError::Unreachable { .. }) = secret {
+        return Err(error);
+    }
+    let keys = keys_of(secret).inspect_err(|why| {
         tracing::warn!("changed Secrets are judged by times alone, for want of the hash key: {why}")
-    })
-    .ok()
+    });
+    Ok(keys.ok())
 }

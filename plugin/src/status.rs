@@ -2,6 +2,7 @@
 
 mod document;
 mod order;
+mod pod;
 mod view;
 mod watch;
 
@@ -13,14 +14,15 @@ use reload_core::verdict::Verdict;
 
 use crate::color::Paint;
 use crate::connection::{Connection, ConnectionArgs};
-use crate::document::Form;
-use crate::findings::find;
+use crate::document::{Form, Output};
+use crate::findings::{Found, find_with_pods};
 use crate::report::WorkloadReport;
 use crate::scope::ScopeArgs;
 use crate::survey::JudgementArgs;
 use crate::table::{emit, printable, terminal_width};
 use document::Document;
 use order::Order;
+use pod::PodReport;
 use view::View;
 pub(crate) use view::what;
 use watch::WatchArgs;
@@ -34,6 +36,7 @@ use watch::WatchArgs;
   kubectl reload status -n shop --all
   kubectl reload status -A --by source --sort-by since
   kubectl reload status deployment/web -n shop -o yaml
+  kubectl reload status -A --pods --field-selector spec.nodeName=node-7
   kubectl reload status -n shop --watch
   kubectl reload status -A --exit-code   # for scripts: 1 when something is drifted
   kubectl reload status -A --exit-code --inferred   # 1 when something possibly is, too")]
@@ -49,6 +52,10 @@ pub(crate) struct StatusArgs {
     /// affect.
     #[arg(long, value_enum, default_value = "workload", value_name = "WHAT")]
     by: By,
+
+    /// A row for each pod, with its workload.
+    #[arg(long, conflicts_with = "by")]
+    pods: bool,
 
     /// Which workloads come first.
     #[arg(long, value_enum, default_value = "name", value_name = "ORDER")]
@@ -80,20 +87,6 @@ enum By {
     Source,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Output {
-    /// For people.
-    Table,
-    /// The table with all keys and certainties, however wide.
-    Wide,
-    /// For programs.
-    Json,
-    /// The same as YAML.
-    Yaml,
-    /// TYPE/NAME of each workload that needs attention.
-    Name,
-}
-
 /// Runs the command.
 pub(crate) async fn run(
     args: StatusArgs,
@@ -104,15 +97,17 @@ pub(crate) async fn run(
     let Connection { client, namespace } = connection.connect().await?;
     let namespace = args.scope.place(namespace);
     let namespace = namespace.as_deref();
-    let selector = args.scope.selector.as_deref();
+    let selector = args.scope.selector();
     let look = async || -> anyhow::Result<(String, bool)> {
-        let mut reports = find(&client, namespace, selector, &targets, &args.judgement).await?;
+        let Found { mut reports, pods } =
+            find_with_pods(&client, namespace, selector, &targets, &args.judgement).await?;
+        let pods = args.pods.then(|| PodReport::of(pods));
         args.sort_by.sort(&mut reports);
         let drifted = reports.iter().any(match args.inferred {
             true => WorkloadReport::is_possibly_drifted,
             false => WorkloadReport::is_drifted,
         });
-        Ok((shown(&args, &reports, namespace, paint)?, drifted))
+        Ok((shown(&args, &reports, pods.as_deref(), namespace, paint)?, drifted))
     };
     if args.watch.watch {
         args.watch.run(async || Ok(look().await?.0)).await?;
@@ -126,6 +121,7 @@ pub(crate) async fn run(
 fn shown(
     args: &StatusArgs,
     reports: &[WorkloadReport],
+    pods: Option<&[PodReport]>,
     namespace: Option<&str>,
     paint: Paint,
 ) -> anyhow::Result<String> {
@@ -139,9 +135,13 @@ fn shown(
         now: Timestamp::now(),
     };
     Ok(match args.output {
-        Output::Table | Output::Wide => view.text(reports),
-        Output::Json => Form::Json.write(&Document::of(reports))?,
-        Output::Yaml => Form::Yaml.write(&Document::of(reports))?,
+        Output::Table | Output::Wide => view.text(reports, pods),
+        Output::Json => Form::Json.write(&Document::of(reports, pods))?,
+        Output::Yaml => Form::Yaml.write(&Document::of(reports, pods))?,
+        Output::Name if args.pods => {
+            let names = pods.into_iter().flatten().filter(|pod| pod.needs_attention());
+            names.map(|pod| format!("pod/{}\n", printable(&pod.name))).collect()
+        }
         Output::Name => {
             let names = reports.iter().filter(|report| needs_attention(report));
             names.map(|report| printable(&report.workload.to_string()) + "\n").collect()

@@ -69,7 +69,8 @@ struct Settled<'a> {
 /// Judges the pods of those workloads that `wanted` takes.
 ///
 /// # Errors
-/// When a candidate cannot be read. A source that cannot be read makes only its uses Unknown.
+/// When a candidate cannot be read, or the API server does not answer any more. A source that cannot
+/// be read makes only its uses Unknown.
 pub(crate) async fn survey(
     client: &Client,
     inventory: &Inventory,
@@ -127,7 +128,7 @@ pub(crate) async fn survey_to(
         let Settled { metadata, verdict, certainty } = *pod;
         unjudged(inventory, metadata, verdict, certainty)
     }));
-    surveyed.extend(judged(depth, client, inventory, &immutables, pods, args).await);
+    surveyed.extend(judged(depth, client, inventory, &immutables, pods, args).await?);
     Ok(surveyed)
 }
 
@@ -139,13 +140,13 @@ async fn judged(
     immutables: &Immutables,
     mut pods: Vec<(&PodMetadata, Pod)>,
     args: &JudgementArgs,
-) -> Vec<SurveyedPod> {
+) -> Result<Vec<SurveyedPod>, ApiError> {
     for (metadata, pod) in &mut pods {
         let workload = inventory.workload(metadata);
         let doubt = |id: &SourceId| Some((id.clone(), immutables.doubt(&workload, id)?));
         pod.doubts = pod.references.iter().filter_map(|reference| doubt(&reference.source)).collect();
     }
-    let (states, hash_keys) = read_sources(client, inventory, &pods, args.install_namespace()).await;
+    let (states, hash_keys) = read_sources(client, inventory, &pods, args.install_namespace()).await?;
     let none = BTreeMap::new();
     let judged = pods.into_iter().map(|(metadata, pod)| {
         let sources = states.get(&metadata.namespace).unwrap_or(&none);
@@ -158,7 +159,7 @@ async fn judged(
             (depth != Depth::Verdicts).then(|| Grounds { pod, resource_version: resource_version() });
         SurveyedPod { findings, grounds, ..unjudged(inventory, metadata, verdict, certainty) }
     });
-    judged.collect()
+    Ok(judged.collect())
 }
 
 impl<'a> Candidate<'a> {

@@ -1,8 +1,16 @@
 //! `kubectl reload sync`: restarts what is drifted, and nothing else.
 
+mod again;
+mod bar;
 mod evict;
+mod interrupt;
+mod outcome;
+mod patience;
+mod refusal;
 mod selection;
 mod session;
+mod wait;
+mod write;
 
 use std::io::{BufRead, IsTerminal, Write};
 use std::process::ExitCode;
@@ -12,21 +20,31 @@ use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use reload_core::verdict::Verdict;
 
+use crate::clock::Clock;
+use crate::color::Paint;
 use crate::connection::{Connection, ConnectionArgs};
+use crate::dry_run::{DryRun, DryRunArgs};
 use crate::findings::find;
 use crate::report::WorkloadReport;
 use crate::scope::ScopeArgs;
+use crate::screen::Screen;
 use crate::status::what;
 use crate::survey::JudgementArgs;
-use crate::table::{emit, printable};
-use crate::workload::{Kind, WorkloadName};
+use crate::table::emit;
+use crate::workload::WorkloadName;
+use again::command;
+use interrupt::{INTERRUPTED, Interrupt};
+use outcome::{Outcome, Tally};
+use patience::Outage;
+pub(crate) use refusal::refusal;
 use selection::SelectionArgs;
+use session::Session;
 
 /// Restarts workloads that run on old configuration, oldest drift first.
 ///
 /// A workload is judged again right before it is restarted, and the restart is the one of `kubectl
 /// rollout restart`. What would not start again is not restarted. Exits with 1 when a workload is
-/// left drifted.
+/// left drifted. Ctrl-C begins nothing more and says where it stopped; a second one ends it at once.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   kubectl reload sync -n shop
@@ -52,10 +70,8 @@ pub(crate) struct SyncArgs {
     #[arg(short, long)]
     yes: bool,
 
-    /// Say what would be done, and do not do it: client asks nothing, server has the API server
-    /// check the restart.
-    #[arg(long, value_enum, default_value = "none", num_args = 0..=1, require_equals = true, default_missing_value = "client")]
-    dry_run: DryRun,
+    #[command(flatten)]
+    mode: DryRunArgs,
 
     /// Wait until the restarted workloads are healthy.
     #[arg(long, default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
@@ -82,13 +98,6 @@ pub(crate) struct SyncArgs {
     judgement: JudgementArgs,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum DryRun {
-    None,
-    Client,
-    Server,
-}
-
 fn parse_timeout(text: &str) -> Result<Duration, String> {
     let duration: jiff::SignedDuration =
         text.parse().map_err(|_| "write a number and a unit, as 5m".to_owned())?;
@@ -101,27 +110,17 @@ pub(crate) enum Strategy {
     Evict,
 }
 
-/// How it went with one workload.
-#[derive(Debug)]
-enum Outcome {
-    /// It runs on what is there now; restarted or not.
-    Restarted,
-    /// There is nothing to do any more, and why.
-    InSync(&'static str),
-    /// It was left as it is, and why.
-    Refused(String),
-    /// It was restarted and did not become healthy, or could not be; and why.
-    Failed(String),
-    /// Another one failed before.
-    NotBegun,
-}
-
-/// Runs the command.
-pub(crate) async fn run(args: SyncArgs, connection: &ConnectionArgs) -> anyhow::Result<ExitCode> {
+/// Runs the command. `paint` is for standard error.
+pub(crate) async fn run(
+    args: SyncArgs,
+    connection: &ConnectionArgs,
+    screen: &Screen,
+    paint: Paint,
+) -> anyhow::Result<ExitCode> {
     let targets = args.scope.targets()?;
     let Connection { client, namespace } = connection.connect().await?;
     let namespace = args.scope.place(namespace);
-    let selector = args.scope.selector.as_deref();
+    let selector = args.scope.selector();
     let reports = find(&client, namespace.as_deref(), selector, &targets, &args.judgement).await?;
     let mut drifted: Vec<&WorkloadReport> =
         reports.iter().filter(|report| args.selection.takes(report)).collect();
@@ -133,21 +132,40 @@ pub(crate) async fn run(args: SyncArgs, connection: &ConnectionArgs) -> anyhow::
     }
     let (ready, refused): (Vec<&WorkloadReport>, Vec<&WorkloadReport>) =
         drifted.into_iter().partition(|report| refusal(report, args.strategy).is_none());
+    let mut tally = Tally::default();
     for report in &refused {
         if let Some(why) = refusal(report, args.strategy) {
-            say(&format!("{} not restarted: {why}", label(&report.workload)))?;
+            screen.say(&format!("{} not restarted: {why}", label(&report.workload)))?;
+            tally.count(&Outcome::Refused(why));
         }
     }
-    if ready.len() > 1 && args.dry_run == DryRun::None && !args.yes {
-        confirm(&ready)?;
+    if ready.len() > 1 && args.mode.dry_run == DryRun::None && !args.yes {
+        confirm(&ready, screen)?;
     }
-    let evictions = match args.strategy {
-        Strategy::Restart => client.clone(),
-        Strategy::Evict => connection.connect_without_retries().await?.client,
+    let writes = match args.mode.dry_run {
+        DryRun::Client => client.clone(),
+        _ => connection.connect_without_retries().await?.client,
     };
-    let session = session::Session { client: &client, evictions: &evictions, args: &args };
-    let failed = session.restart_all(&ready).await?;
-    Ok(if failed || !refused.is_empty() { ExitCode::from(1) } else { ExitCode::SUCCESS })
+    // Until here Ctrl-C ends it as it ends any command.
+    let interrupt = Interrupt::listen(screen)?;
+    let outage = Outage::new(screen);
+    let session = Session {
+        client: &client,
+        writes: &writes,
+        args: &args,
+        screen,
+        paint,
+        interrupt: &interrupt,
+        outage: &outage,
+        clock: Clock::of(&client).await,
+    };
+    session.restart_all(&ready, &mut tally).await?;
+    screen.say(&tally.summary(args.mode.dry_run))?;
+    if interrupt.is_raised() {
+        screen.say(&format!("To go on: {}", command(std::env::args_os().skip(1))))?;
+        return Ok(ExitCode::from(INTERRUPTED));
+    }
+    Ok(if tally.is_bad { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }
 
 /// That there is nothing to do, and what else there is.
@@ -178,47 +196,9 @@ fn nothing(reports: &[WorkloadReport], selection: &SelectionArgs) -> String {
     }
 }
 
-/// A line on standard output.
-fn say(line: &str) -> std::io::Result<()> {
-    emit(&(printable(line) + "\n"))
-}
-
-/// A line on standard error.
-fn tell_progress(line: &str) {
-    eprintln!("{}", printable(line));
-}
-
-/// Why a drifted workload is not restarted, as far as its report tells.
-pub(crate) fn refusal(report: &WorkloadReport, strategy: Strategy) -> Option<String> {
-    if let Some(cause) = report.obstacle() {
-        let keys = match cause.removed.as_slice() {
-            [] => String::new(),
-            keys => format!(" lacks {}", keys.join(", ")),
-        };
-        return Some(match keys.is_empty() {
-            true => {
-                format!("{} does not exist, so it would not start again: bring it back first", cause.source)
-            }
-            false => format!("{}{keys}, so it would not start again: bring that back first", cause.source),
-        });
-    }
-    if let Some(stuck) = &report.problem {
-        return Some(stuck.clone());
-    }
-    match &report.workload.kind {
-        Kind::Pod => Some("no controller would replace it: delete it and create it again".to_owned()),
-        Kind::Job | Kind::CronJob => Some("a Job runs once: start a new one".to_owned()),
-        kind if kind.is_rollable() || strategy == Strategy::Evict => None,
-        kind => Some(format!(
-            "{} cannot be restarted here: restart it by what made it, or replace its pods by --strategy evict",
-            kind.singular()
-        )),
-    }
-}
-
-fn confirm(ready: &[&WorkloadReport]) -> anyhow::Result<()> {
+fn confirm(ready: &[&WorkloadReport], screen: &Screen) -> anyhow::Result<()> {
     for report in ready {
-        tell_progress(&format!("  {} ({})", label(&report.workload), causes(report)));
+        screen.tell(&format!("  {} ({})", label(&report.workload), causes(report)));
     }
     if !std::io::stdin().is_terminal() {
         anyhow::bail!(

@@ -6,7 +6,7 @@ mod users;
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use kube::Client;
 use reload_core::source::SourceId;
 use serde::Serialize;
@@ -14,7 +14,7 @@ use serde::de::IgnoredAny;
 
 use crate::api::{ApiError, Resource, get_metadata, list_metadata};
 use crate::connection::{Connection, ConnectionArgs};
-use crate::document::{API_VERSION, Form};
+use crate::document::{API_VERSION, Form, Output};
 use crate::table::{emit, printable, render};
 use templates::Templates;
 pub(crate) use users::{Use, uses};
@@ -40,20 +40,6 @@ pub(crate) struct UsedByArgs {
     /// Form of the output.
     #[arg(short, long, value_enum, default_value = "table")]
     output: Output,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Output {
-    /// For people.
-    Table,
-    /// The table with names of pods, and whether a use is optional.
-    Wide,
-    /// For programs.
-    Json,
-    /// The same as YAML.
-    Yaml,
-    /// TYPE/NAME of each workload.
-    Name,
 }
 
 /// A source of one namespace and its users.

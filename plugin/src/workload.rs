@@ -32,6 +32,7 @@ impl Kind {
             "daemonset" | "daemonsets" | "ds" => Self::DaemonSet,
             "replicaset" | "replicasets" | "rs" => Self::ReplicaSet,
             "job" | "jobs" => Self::Job,
+            "cronjob" | "cronjobs" | "cj" => Self::CronJob,
             "rollout" | "rollouts" | "ro" => Self::Rollout,
             "pod" | "pods" | "po" => Self::Pod,
             _ => return None,

@@ -1,4 +1,4 @@
-//! An API server that fails on demand: a proxy between the webhook and the real one.
+//! An API server that fails on demand: a proxy between a client and the real one.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
@@ -12,8 +12,9 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum_server::Handle;
 use futures::stream;
-use http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, RETRY_AFTER};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, DATE, HOST, RETRY_AFTER};
 use http::{Method, StatusCode};
+use jiff::SignedDuration;
 use kube::Client;
 use serde_json::json;
 use tokio::task::JoinHandle;
@@ -34,6 +35,9 @@ pub enum Fault {
     Status(u16),
     /// It ends the connection in the middle of the answer.
     Cut,
+    /// It does what it is asked, and ends the connection in the middle of the answer to everything but
+    /// a GET.
+    Lost,
     /// Nobody listens, and what was open is closed.
     Gone,
 }
@@ -63,6 +67,8 @@ struct Shared {
     client: Client,
     fault: Mutex<Option<Fault>>,
     seen: Mutex<Vec<Seen>>,
+    /// How far its clock is ahead.
+    ahead: Mutex<SignedDuration>,
 }
 
 struct Server {
@@ -90,6 +96,7 @@ impl FaultProxy {
             client: cluster.client().await?,
             fault: Mutex::default(),
             seen: Mutex::default(),
+            ahead: Mutex::default(),
         });
         let server = Server::start(&port, shared.clone())?;
         Ok(Self { port, kubeconfig, shared, server: Mutex::new(Some(server)) })
@@ -119,6 +126,11 @@ impl FaultProxy {
             *server = Some(Server::start(&self.port, self.shared.clone())?);
         }
         Ok(())
+    }
+
+    /// From now on its answers are dated so much later.
+    pub fn set_clock_ahead(&self, ahead: SignedDuration) {
+        *lock(&self.shared.ahead) = ahead;
     }
 
     /// What has come in since the start or the last [`forget`](Self::forget).
@@ -172,6 +184,12 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
     let fault = *lock(&shared.fault);
     match fault {
         None => {}
+        Some(Fault::Lost) if request.method() == Method::GET => {}
+        Some(Fault::Lost) => {
+            // What comes of it is not the caller's to know.
+            let _ = pass(&shared.client, request).await;
+            return cut();
+        }
         Some(Fault::Slow(delay)) => sleep(delay).await,
         Some(Fault::Status(status)) => {
             let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -180,8 +198,21 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
         // Requests of connections that were open when it went.
         Some(Fault::Cut | Fault::Gone) => return cut(),
     }
-    let answer = pass(&shared.client, request).await;
-    answer.unwrap_or_else(|error| (StatusCode::BAD_GATEWAY, error.to_string()).into_response())
+    let ahead = *lock(&shared.ahead);
+    match pass(&shared.client, request).await {
+        Ok(answer) => dated(answer, ahead),
+        Err(error) => (StatusCode::BAD_GATEWAY, error.to_string()).into_response(),
+    }
+}
+
+/// With another date, where the clock is ahead.
+fn dated(mut answer: Response, ahead: SignedDuration) -> Response {
+    let date = jiff::fmt::rfc2822::DateTimePrinter::new()
+        .timestamp_to_rfc9110_string(&(jiff::Timestamp::now() + ahead));
+    if let Some(date) = date.ok().filter(|_| !ahead.is_zero()).and_then(|date| date.parse().ok()) {
+        answer.headers_mut().insert(DATE, date);
+    }
+    answer
 }
 
 async fn pass(client: &Client, request: Request) -> Result<Response> {

@@ -10,6 +10,7 @@
 //! - [`Load`], [`Metrics`]: pods made all the while, and what servers count meanwhile.
 //! - [`Kubectl`]: kubectl as a user runs it.
 //! - [`Helm`]: the chart, linted, rendered, installed.
+//! - [`Terminal`]: the plugin as a person sees it.
 //! - [`Workload`], [`Source`]: manifests.
 //! - [`eventually`]: the only way to wait.
 //!
@@ -33,6 +34,7 @@ pub mod port;
 pub mod process;
 pub mod rollout;
 pub mod status;
+pub mod terminal;
 pub mod wait;
 pub mod webhook;
 
@@ -48,5 +50,6 @@ pub use metrics::Metrics;
 pub use namespace::{Namespace, with_namespace};
 pub use node::{Node, NodeOptions};
 pub use status::Status;
+pub use terminal::Terminal;
 pub use wait::eventually;
 pub use webhook::{Webhook, WebhookOptions};

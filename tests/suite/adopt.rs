@@ -4,10 +4,13 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use http::Method;
 use kube::ResourceExt;
 use reload_tests::manifest::{config_map, secret};
 use reload_tests::webhook::RECORD;
-use reload_tests::{Cluster, Namespace, Output, Source, Workload, eventually, with_namespace};
+use reload_tests::{
+    Cluster, Fault, FaultProxy, Namespace, Output, Source, Workload, eventually, with_namespace,
+};
 use serde_json::{Value, json};
 
 const WHILE: Duration = Duration::from_secs(60);
@@ -80,6 +83,40 @@ async fn what_changes_after_a_pod_was_adopted_is_known_by_its_key() -> Result<()
         let shown = ns.reload(&["explain", &format!("pod/{pod}")]).await?.success()?;
         ensure!(shown.stdout.contains("recorded when it was adopted"), "{shown}");
         assert_eq!(ns.pod_uids("deployment/shop").await?, before, "restarted");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_pod_that_changes_right_before_its_record_is_judged_again() -> Result<()> {
+    let cluster = Cluster::shared().await?;
+    with_namespace(cluster, "touched", async |ns| {
+        ns.apply([config_map("settings", &[("a", "1")])]).await?;
+        ns.deploy([Workload::deployment("shop").env_from(Source::config_map("settings"))]).await?;
+        started_well_after(&ns, "shop").await?;
+        let name = ns.pods("deployment/shop").await?[0].name_any();
+        let proxy = FaultProxy::start(cluster).await?;
+        // Time to change the pod between the last look at it and the record.
+        proxy.fail(Fault::Slow(Duration::from_millis(1500))).await;
+        let kubectl = ns.kubectl().kubeconfig(&proxy.kubeconfig());
+        let touch = async {
+            let source = "/api/v1/namespaces/touched/configmaps/settings";
+            eventually("its source is read", WHILE, async || {
+                ensure!(!proxy.times(&Method::GET, source).is_empty(), "not yet");
+                Ok(())
+            })
+            .await?;
+            ns.kubectl().run(&["annotate", "pod", &name, "example.com/touched=yes"]).await?;
+            proxy.mend()
+        };
+        let (adopted, touched) = tokio::join!(kubectl.reload(&["adopt"]), touch);
+        touched?;
+        let adopted = adopted?.success()?;
+        ensure!(adopted.stdout.contains("deployment/shop in touched: 1 pod adopted"), "{adopted}");
+        let pod = format!("/api/v1/namespaces/touched/pods/{name}");
+        assert_eq!(proxy.times(&Method::PATCH, &pod).len(), 2, "the first meets another version");
+        assert_eq!(record(&ns, "shop").await?.context("no record")?["by"], "adopt");
         Ok(())
     })
     .await

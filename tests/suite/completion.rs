@@ -62,13 +62,14 @@ async fn kubectl_completes_the_plugin_in_bash_and_zsh() -> Result<()> {
         ])
         .await?;
         let context = ns.kubectl().run(&["config", "current-context"]).await?;
-        let cases: [(&str, &[&str]); 11] = [
+        let cases: [(&str, &[&str]); 12] = [
             ("kubectl reload sta", &["status"]),
             ("kubectl reload status --exit", &["--exit-code"]),
             ("kubectl reload status -o ", &["json", "name", "table"]),
             ("kubectl reload -n comple", &["completed"]),
             ("kubectl reload status --context ", &[context.trim()]),
             ("kubectl reload sync de", &["deployment/"]),
+            ("kubectl reload sync ro", &["rollout.argoproj.io/"]),
             ("kubectl reload status -n completed deployment/", &["deployment/shop"]),
             ("kubectl reload status -n completed sts/d", &["sts/db"]),
             ("kubectl reload status -n completed sts d", &["db"]),

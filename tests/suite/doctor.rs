@@ -1,11 +1,15 @@
 //! `kubectl reload doctor` on clusters in which something is wrong, and in which nothing is.
 
+use std::time::Duration;
+
 use anyhow::{Result, ensure};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use reload_tests::helm::{installed_manifests, of_kind};
 use reload_tests::manifest::{config_map, secret};
-use reload_tests::{Cluster, Namespace, Output, Source, Webhook, WebhookOptions, Workload, with_namespace};
+use reload_tests::{
+    Cluster, Namespace, Output, Source, Webhook, WebhookOptions, Workload, eventually, with_namespace,
+};
 use serde_json::{Value, json};
 
 /// `certificate red`, of everything that is not green.
@@ -88,10 +92,30 @@ async fn without_an_installation_that_alone_is_told() -> Result<()> {
     .await
 }
 
+/// As far as doctor asks.
+async fn rollouts_are_served(ns: &Namespace<'_>) -> Result<()> {
+    let names = json!({"plural": "rollouts", "singular": "rollout", "kind": "Rollout"});
+    let schema = json!({"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}});
+    let version = json!({"name": "v1alpha1", "served": true, "storage": true, "schema": schema});
+    let definition = json!({
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": "rollouts.argoproj.io"},
+        "spec": {"group": "argoproj.io", "names": names, "scope": "Namespaced", "versions": [version]},
+    });
+    ns.cluster().kubectl().apply(&[definition]).await?;
+    eventually("Rollouts are served", Duration::from_secs(60), async || {
+        ns.kubectl().run(&["get", "rollouts.argoproj.io"]).await
+    })
+    .await
+    .map(drop)
+}
+
 #[tokio::test]
 async fn each_right_that_is_missing_is_told_with_what_fails_without_it() -> Result<()> {
     let cluster = Cluster::shared().await?;
     with_namespace(cluster, "unentitled", async |ns| {
+        rollouts_are_served(&ns).await?;
         let role = ["create", "role", "some", "--verb=get,list", "--resource=pods,configmaps,replicasets"];
         ns.kubectl().run(&role).await?;
         ns.kubectl().run(&["create", "rolebinding", "some", "--role=some", "--user=some"]).await?;
@@ -99,6 +123,9 @@ async fn each_right_that_is_missing_is_told_with_what_fails_without_it() -> Resu
         for text in [
             "may not list secrets in namespace unentitled: drift by Secrets is not found out",
             "kubectl auth can-i patch deployments.apps -n unentitled",
+            "may not create pods/eviction in namespace unentitled: sync --strategy evict replaces no pod",
+            "kubectl auth can-i create pods --subresource=eviction -n unentitled",
+            "may not patch rollouts in namespace unentitled: sync cannot restart Rollouts",
             "may not get secrets/kubectl-reload-hash-key in namespace kubectl-reload-unentitled",
         ] {
             ensure!(some.stdout.contains(text), "{text:?} is not in {some}");

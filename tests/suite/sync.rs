@@ -6,8 +6,22 @@ mod argo;
 mod circles;
 #[path = "sync/evict.rs"]
 mod evict;
+#[path = "sync/gitops.rs"]
+mod gitops;
+#[path = "sync/interrupt.rs"]
+mod interrupt;
+#[path = "sync/outage.rs"]
+mod outage;
+#[path = "sync/rights.rs"]
+mod rights;
+#[path = "sync/running.rs"]
+mod running;
 #[path = "sync/selection.rs"]
 mod selection;
+#[path = "sync/terminal.rs"]
+mod terminal;
+#[path = "sync/together.rs"]
+mod together;
 
 use std::time::Duration;
 
@@ -267,9 +281,7 @@ async fn a_restart_that_is_taken_back_is_told() -> Result<()> {
             .await
         };
         // New pods do not start, so that the rollout is under way when it is taken back.
-        ns.kubectl()
-            .run(&["patch", "deployment", "shop", "-p", "{\"spec\":{\"minReadySeconds\":30}}"])
-            .await?;
+        ready_after(&ns, "shop", 30).await?;
         let sync = ["sync"];
         let (sync, reverted) = tokio::join!(ns.reload(&sync), revert);
         reverted?;
@@ -286,4 +298,17 @@ async fn drifted(ns: &Namespace<'_>, workloads: impl IntoIterator<Item = Workloa
     ns.deploy(workloads).await?;
     ns.kubectl().run(&["patch", "configmap", "settings", "-p", "{\"data\":{\"a\":\"2\"}}"]).await?;
     Ok(())
+}
+
+/// From now on new pods of a Deployment count only after this many seconds, as its controller knows.
+async fn ready_after(ns: &Namespace<'_>, name: &str, seconds: u32) -> Result<()> {
+    let patch = json!({"spec": {"minReadySeconds": seconds}}).to_string();
+    ns.kubectl().run(&["patch", "deployment", name, "-p", &patch]).await?;
+    eventually("its controller knows", WHILE, async || {
+        let object = ns.kubectl().json(&["deployment", name]).await?;
+        let (seen, there) = (&object["status"]["observedGeneration"], &object["metadata"]["generation"]);
+        ensure!(seen == there, "{seen} of {there}");
+        Ok(())
+    })
+    .await
 }

@@ -1,5 +1,8 @@
 //! How `kubectl reload status` shows its answer: forms, colours, orders, and again and again.
 
+#[path = "views/pods.rs"]
+mod pods;
+
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -10,6 +13,8 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::ChildStdout;
 use tokio::time::timeout;
+
+const WHILE: Duration = Duration::from_secs(60);
 
 const KEY: &str = "A_NAME_THAT_TAKES_MORE_ROOM_THAN_A_TERMINAL_HAS";
 

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::DryRun;
 use crate::document::API_VERSION;
+use crate::dry_run::DryRun;
 use crate::table::printable;
 use crate::workload::{Kind, WorkloadName};
 
@@ -113,12 +113,7 @@ impl Outcomes {
             .filter(|(count, what)| *count > 0 || *what == adopted)
             .map(|(count, what)| format!("{count} {what}"))
             .collect();
-        let dry = match dry_run {
-            DryRun::None => "",
-            DryRun::Client => " (dry run)",
-            DryRun::Server => " (server dry run)",
-        };
-        format!("Of {}: {}{dry}.\n", so_many(self.all().count()), parts.join("; "))
+        format!("Of {}: {}{}.\n", so_many(self.all().count()), parts.join("; "), dry_run.suffix())
     }
 }
 

@@ -17,9 +17,10 @@ use reload_core::source::{SourceId, SourceKind};
 use reload_core::verdict::{self, Finding, SourceState, Unrecorded, Verdict, judge};
 use serde_json::json;
 
+use super::AdoptArgs;
 use super::outcome::{Outcome, Outcomes};
-use super::{AdoptArgs, DryRun};
 use crate::api::{ApiError, Resource, get_object_at};
+use crate::dry_run::DryRun;
 use crate::named::Look;
 use crate::pods::{PARALLEL, is_live};
 use crate::scope::Target;
@@ -78,7 +79,7 @@ impl Session<'_> {
     }
 
     async fn look(&self) -> anyhow::Result<Look> {
-        let selector = self.args.scope.selector.as_deref();
+        let selector = self.args.scope.selector();
         let (namespace, judgement) = (self.namespace.as_deref(), &self.args.judgement);
         Ok(Look::at(&self.targets, Depth::Grounds, self.client, namespace, selector, judgement).await?)
     }
@@ -128,8 +129,7 @@ impl Session<'_> {
         let at = Timestamp::from_second(at.as_second()).unwrap_or(at);
         let used = pods.iter().flat_map(|(_, grounds)| &grounds.pod.references);
         let ids: BTreeSet<&SourceId> = used.map(|reference| &reference.source).collect();
-        let read = futures::stream::iter(ids)
-            .map(async |id| (id.clone(), read_source(self.client, namespace, id).await));
+        let read = futures::stream::iter(ids).map(async |id| (id.clone(), self.read(namespace, id).await));
         let sources: BTreeMap<SourceId, SourceState> = read.buffer_unordered(PARALLEL).collect().await;
         let takes =
             Takes { at, sources: &sources, hash_key: hash_keys.map(HashKeys::current), args: self.args };
@@ -149,6 +149,11 @@ impl Session<'_> {
         outcomes
     }
 
+    async fn read(&self, namespace: &str, id: &SourceId) -> SourceState {
+        let read = read_source(self.client, namespace, id).await;
+        read.unwrap_or_else(|error| SourceState::NotReadable(error.to_string()))
+    }
+
     /// The pod as it is now, and when that was by the API server's clock.
     async fn see(&self, namespace: &str, name: &str) -> Result<(Pod, Option<Timestamp>), ApiError> {
         let (json, date) = get_object_at(self.client, resource(namespace, name)).await?;
@@ -166,7 +171,7 @@ impl Session<'_> {
             Ok(text) => text,
             Err(why) => return Outcome::LeftAlone(why),
         };
-        if self.args.dry_run == DryRun::Client {
+        if self.args.mode.dry_run == DryRun::Client {
             return Outcome::Adopted;
         }
         let metadata = json!({
@@ -175,7 +180,7 @@ impl Session<'_> {
             "annotations": {RECORD: text},
         });
         let params = PatchParams {
-            dry_run: self.args.dry_run == DryRun::Server,
+            dry_run: self.args.mode.dry_run == DryRun::Server,
             field_manager: Some(MANAGER.to_owned()),
             ..PatchParams::default()
         };

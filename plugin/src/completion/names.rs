@@ -16,8 +16,16 @@ use crate::workload::Kind;
 const LIMIT: Duration = Duration::from_secs(3);
 
 /// Kinds of workload that can be named, the most usual first.
-const KINDS: [Kind; 6] =
-    [Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet, Kind::ReplicaSet, Kind::Job, Kind::Pod];
+const KINDS: [Kind; 8] = [
+    Kind::Deployment,
+    Kind::StatefulSet,
+    Kind::DaemonSet,
+    Kind::Rollout,
+    Kind::ReplicaSet,
+    Kind::CronJob,
+    Kind::Job,
+    Kind::Pod,
+];
 
 #[derive(Parser)]
 struct Only {

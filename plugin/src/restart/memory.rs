@@ -4,9 +4,19 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
+use kube::api::{Patch, PatchParams};
+use kube::core::DynamicObject;
+use kube::{Api, Client};
+use reload_core::annotation::RESTARTED_FOR;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
+use super::MANAGER;
+use crate::annotations::OwnAnnotations;
+use crate::api::{ApiError, get_metadata};
 use crate::report::{Cause, WorkloadReport};
+use crate::rollout::{api_resource, resource};
+use crate::workload::WorkloadName;
 
 /// A source that is written within this time of the start of the newest pods is taken to be written
 /// by them.
@@ -22,13 +32,60 @@ pub(crate) struct Memory {
     sources: BTreeMap<String, String>,
 }
 
+#[derive(Deserialize)]
+struct Object {
+    metadata: Metadata,
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    #[serde(default)]
+    annotations: OwnAnnotations,
+}
+
 impl Memory {
-    /// Of a restart for what the report tells.
-    pub(crate) fn of(report: &WorkloadReport, at: Timestamp) -> Self {
+    /// Of a restart for these causes.
+    pub(crate) fn of<'a>(causes: impl IntoIterator<Item = &'a Cause>, at: Timestamp) -> Self {
         let version = |cause: &Cause| cause.resource_version.clone().unwrap_or_default();
-        let sources = report.causes.iter().map(|cause| (cause.source.to_string(), version(cause)));
+        let sources = causes.into_iter().map(|cause| (cause.source.to_string(), version(cause)));
         // Whole seconds, as those that pods are dated by.
         Self { at: Timestamp::from_second(at.as_second()).unwrap_or(at), sources: sources.collect() }
+    }
+
+    /// What stands on a workload of any kind that is known.
+    ///
+    /// # Errors
+    /// When it cannot be read for another reason than a missing right.
+    pub(crate) async fn fetch(client: &Client, workload: &WorkloadName) -> Result<Option<Self>, ApiError> {
+        if workload.kind.resource().is_none() {
+            return Ok(None);
+        }
+        match get_metadata::<Object>(client, resource(workload)).await {
+            Ok(Object { metadata }) => {
+                Ok(metadata.annotations.0.get(RESTARTED_FOR).and_then(|text| Self::parse(text)))
+            }
+            Err(error) if error.is_forbidden() || error.is_not_found() => {
+                tracing::warn!("what it was restarted for before is not known: {error}");
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes it onto a workload of a kind that is known, beside its template.
+    ///
+    /// # Errors
+    /// What the API server said.
+    pub(crate) async fn keep(&self, client: &Client, workload: &WorkloadName) -> Result<(), ApiError> {
+        if workload.kind.resource().is_none() {
+            return Ok(());
+        }
+        let of_kind = api_resource(&workload.kind);
+        let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), &workload.namespace, &of_kind);
+        let patch = json!({"metadata": {"annotations": {RESTARTED_FOR: self.text()}}});
+        let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
+        let patched = api.patch_metadata(&workload.name, &params, &Patch::Merge(patch)).await;
+        patched.map(drop).map_err(|error| ApiError::of(error, "patch", &resource(workload)))
     }
 
     /// As the annotation holds it; one that is not understood remembers nothing.
@@ -83,7 +140,7 @@ mod tests {
     use reload_core::verdict::{Certainty, Verdict};
 
     use super::*;
-    use crate::workload::{Kind, WorkloadName};
+    use crate::workload::Kind;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(1_790_000_000 + second).unwrap()
@@ -119,7 +176,7 @@ mod tests {
 
     #[test]
     fn a_drift_that_a_restart_did_not_end_is_not_restarted_for_again() {
-        let memory = Memory::of(&report(&[("a", "7", -9)], -99), at(0));
+        let memory = Memory::of(&report(&[("a", "7", -9)], -99).causes, at(0));
         assert_eq!(Memory::parse(&memory.text()), Some(memory.clone()));
         for (name, causes, newest_pod, expected) in [
             ("the same version", &[("a", "7", -9)][..], 5, Some("outlived")),

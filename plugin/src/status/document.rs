@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::pod::PodReport;
 use crate::document::API_VERSION;
 use crate::report::WorkloadReport;
 use crate::workload::Kind;
@@ -13,6 +14,9 @@ pub(super) struct Document<'a> {
     api_version: &'static str,
     kind: &'static str,
     workloads: Vec<Entry<'a>>,
+    /// Where they were asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pods: Option<&'a [PodReport]>,
 }
 
 #[derive(Serialize)]
@@ -25,13 +29,14 @@ struct Entry<'a> {
 }
 
 impl<'a> Document<'a> {
-    pub(super) fn of(reports: &'a [WorkloadReport]) -> Self {
+    pub(super) fn of(reports: &'a [WorkloadReport], pods: Option<&'a [PodReport]>) -> Self {
         let entry = |report: &'a WorkloadReport| Entry {
             namespace: &report.workload.namespace,
             kind: &report.workload.kind,
             name: &report.workload.name,
             report,
         };
-        Self { api_version: API_VERSION, kind: "Status", workloads: reports.iter().map(entry).collect() }
+        let workloads = reports.iter().map(entry).collect();
+        Self { api_version: API_VERSION, kind: "Status", workloads, pods }
     }
 }

@@ -1,10 +1,12 @@
 //! The tables for people.
 
+mod by_pod;
 mod by_source;
 
 use jiff::Timestamp;
 use reload_core::verdict::{Certainty, Verdict};
 
+use super::pod::PodReport;
 use super::{By, needs_attention};
 use crate::color::{Color, Paint};
 use crate::report::{Cause, WorkloadReport};
@@ -27,33 +29,53 @@ pub(super) struct View<'a> {
 }
 
 impl View<'_> {
-    /// The tables and the summary.
-    pub(super) fn text(&self, reports: &[WorkloadReport]) -> String {
+    /// The tables and the summary; a row a pod where these are given.
+    pub(super) fn text(&self, reports: &[WorkloadReport], pods: Option<&[PodReport]>) -> String {
         if reports.is_empty() {
             return match self.namespace {
                 Some(namespace) => format!("No pods found in namespace {}.\n", printable(namespace)),
                 None => "No pods found.\n".to_owned(),
             };
         }
-        let possible = |report: &&WorkloadReport| match report.verdict {
-            Verdict::Unknown => true,
-            Verdict::Drifted | Verdict::Rolling => report.certainty == Certainty::Inferred,
-            Verdict::Current | Verdict::Ignored => false,
+        let text = match pods {
+            Some(pods) => {
+                let judged = |pod: &PodReport| (pod.verdict, pod.certainty, pod.needs_attention());
+                self.sections(pods, judged, |pods| self.by_pod(pods))
+            }
+            None => {
+                let judged =
+                    |report: &WorkloadReport| (report.verdict, report.certainty, needs_attention(report));
+                self.sections(reports, judged, |reports| self.table(reports))
+            }
         };
-        let shown = |report: &&WorkloadReport| !possible(report) && (self.all || needs_attention(report));
-        let sure: Vec<&WorkloadReport> = reports.iter().filter(shown).collect();
-        let doubtful: Vec<&WorkloadReport> = reports.iter().filter(possible).collect();
+        text + &self.summary(reports)
+    }
+
+    /// What is sure, then what is not, of those that are to be shown.
+    fn sections<T>(
+        &self,
+        items: &[T],
+        judged: impl Fn(&T) -> (Verdict, Certainty, bool),
+        table: impl Fn(&[&T]) -> String,
+    ) -> String {
+        let is_possible = |item: &&T| match judged(item) {
+            (Verdict::Unknown, ..) => true,
+            (Verdict::Drifted | Verdict::Rolling, certainty, _) => certainty == Certainty::Inferred,
+            (Verdict::Current | Verdict::Ignored, ..) => false,
+        };
+        let is_shown = |item: &&T| self.all || judged(item).2;
+        let (doubtful, sure): (Vec<&T>, Vec<&T>) = items.iter().filter(is_shown).partition(is_possible);
         let mut text = String::new();
         if !sure.is_empty() {
-            text += &self.table(&sure);
+            text += &table(&sure);
             text += "\n";
         }
         if !doubtful.is_empty() {
             text += "Possibly, judged by times, for want of a record or a right:\n";
-            text += &self.table(&doubtful);
+            text += &table(&doubtful);
             text += "\n";
         }
-        text + &self.summary(reports)
+        text
     }
 
     fn table(&self, reports: &[&WorkloadReport]) -> String {
@@ -103,22 +125,24 @@ impl View<'_> {
 
     /// The cells under those headings.
     fn verdict(&self, report: &WorkloadReport) -> Vec<String> {
-        let verdict = match (report.verdict, report.certainty) {
-            (Verdict::Drifted, Certainty::Inferred) => "Possibly".to_owned(),
-            (verdict, _) => format!("{verdict:?}"),
-        };
         let pods = match report.verdict {
             Verdict::Current | Verdict::Ignored => report.pods.to_string(),
             _ => format!("{}/{}", report.affected, report.pods),
         };
-        let certainty = match report.certainty {
+        [self.judged(report.verdict, report.certainty), vec![pods]].concat()
+    }
+
+    /// The verdict, and how sure it is where there is room for that.
+    fn judged(&self, verdict: Verdict, certainty: Certainty) -> Vec<String> {
+        let word = match (verdict, certainty) {
+            (Verdict::Drifted, Certainty::Inferred) => "Possibly".to_owned(),
+            (verdict, _) => format!("{verdict:?}"),
+        };
+        let sure = match certainty {
             Certainty::Recorded => "recorded",
             Certainty::Inferred => "inferred",
         };
-        match self.wide {
-            true => vec![verdict, certainty.to_owned(), pods],
-            false => vec![verdict, pods],
-        }
+        if self.wide { vec![word, sure.to_owned()] } else { vec![word] }
     }
 
     /// What happened to a source, and since when.

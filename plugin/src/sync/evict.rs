@@ -3,20 +3,22 @@
 
 use std::time::Instant;
 
-use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use kube::api::PostParams;
 use serde_json::{Value, json};
 
+use super::outcome::Outcome;
+use super::patience::Patience;
 use super::session::Session;
-use super::{DryRun, Outcome, causes, label, refusal, tell_progress};
+use super::{causes, refusal};
 use crate::api::{ApiError, POLL, Resource, list_objects};
+use crate::dry_run::DryRun;
 use crate::findings::find_pod;
 use crate::inventory::Inventory;
 use crate::pods::{get, is_live};
-use crate::report::WorkloadReport;
-use crate::restart::{MANAGER, tell};
+use crate::restart::{MANAGER, Memory};
+use crate::scope::Selector;
 use crate::workload::WorkloadName;
 
 /// Labels that a pod and its replacement need not share.
@@ -40,32 +42,77 @@ struct Evictee {
     ready: usize,
 }
 
+/// How it went with one pod.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Evicted {
+    /// It is gone, or would be.
+    Yes,
+    /// Everything is to end, and it still is there.
+    NotBegun,
+    /// Everything is to end, and it is being replaced.
+    NotAwaited,
+}
+
 impl Session<'_> {
     /// Evicts those pods of a workload that still are drifted when it is their turn.
-    pub(super) async fn evict(&self, workload: &WorkloadName, deadline: Instant) -> anyhow::Result<Outcome> {
-        let inventory = Inventory::fetch(self.client, Some(&workload.namespace), None).await?;
-        let mut last = None;
+    pub(super) async fn evict(
+        &self,
+        workload: &WorkloadName,
+        patience: &Patience<'_>,
+    ) -> anyhow::Result<Outcome> {
+        let begun = self.clock.now();
+        let namespace = Some(workload.namespace.as_str());
+        let memory = patience.ask(async || Memory::fetch(self.client, workload).await).await?;
+        let memory = memory.filter(|_| !self.args.again);
+        let inventory = patience
+            .ask(async || Inventory::fetch(self.client, namespace, Selector::default()).await)
+            .await?;
+        let (mut evicted, mut in_vain) = (Vec::new(), None);
         for (name, uid) in inventory.pods_of(workload) {
-            let found = find_pod(self.client, workload, &uid, &self.args.judgement).await?;
+            if self.interrupt.is_raised() {
+                return Ok(stopped(evicted.len()));
+            }
+            patience.bar.show(&format!("pod {name} is judged again"));
+            let found = patience
+                .ask(async || find_pod(self.client, workload, &uid, &self.args.judgement).await)
+                .await?;
             let Some(report) = found.filter(|report| self.args.selection.takes(report)) else { continue };
             if let Some(why) = refusal(&report, self.args.strategy) {
                 return Ok(Outcome::Refused(why));
             }
-            if self.args.dry_run != DryRun::Client {
-                self.evict_one(workload, &name, uid, deadline).await?;
+            if let Some(why) = memory.as_ref().and_then(|memory| memory.refusal(&report)) {
+                in_vain = Some(why);
+                continue;
             }
-            last = Some(report);
+            if self.args.mode.dry_run != DryRun::Client {
+                match self.evict_one(workload, &name, uid, patience).await? {
+                    Evicted::Yes => {}
+                    Evicted::NotBegun => return Ok(stopped(evicted.len())),
+                    Evicted::NotAwaited => return Ok(stopped(evicted.len() + 1)),
+                }
+            }
+            evicted.push(report);
         }
-        let Some(report) = last else { return Ok(Outcome::InSync("is in sync meanwhile")) };
-        if self.args.dry_run == DryRun::None {
-            self.note(workload, &report).await;
+        let Some(report) = evicted.last() else {
+            return Ok(in_vain.map_or(Outcome::InSync("is in sync meanwhile"), Outcome::Refused));
+        };
+        if self.args.mode.dry_run != DryRun::None {
+            return Ok(Outcome::Restarted);
         }
-        Ok(Outcome::Restarted)
+        let note = format!("Drifted pods evicted for {}", causes(report));
+        self.note(workload, None, "Evict", note).await;
+        self.remember(workload, &Memory::of(evicted.iter().flat_map(|report| &report.causes), begun)).await;
+        Ok(match in_vain {
+            Some(why) => Outcome::Failed(format!("{} of its pods evicted; of others, {why}", evicted.len())),
+            None => self.outcome_of_restart(workload, patience).await,
+        })
     }
 
-    async fn note(&self, workload: &WorkloadName, report: &WorkloadReport) {
-        let note = format!("Drifted pods evicted for {}", causes(report));
-        tell(self.client, workload, None, "Evict", note, Timestamp::now()).await;
+    /// Keeps what pods were evicted for, so that nobody evicts their successors for the same.
+    async fn remember(&self, workload: &WorkloadName, memory: &Memory) {
+        if let Err(error) = memory.keep(self.writes, workload).await {
+            tracing::warn!("a drift that outlives this eviction will not be told as such: {error}");
+        }
     }
 
     /// Evicts a pod as soon as budgets allow it, and waits until it is replaced.
@@ -74,38 +121,41 @@ impl Session<'_> {
         workload: &WorkloadName,
         name: &str,
         uid: String,
-        deadline: Instant,
-    ) -> anyhow::Result<()> {
-        let Some(evictee) = self.evictee(workload, name, uid).await? else { return Ok(()) };
-        tell_progress(&format!("{}: evicting pod {name}", label(workload)));
-        let mut told = None;
-        while let Some(why) = self.ask(workload, &evictee).await? {
+        patience: &Patience<'_>,
+    ) -> anyhow::Result<Evicted> {
+        let evictee = patience.ask(async || self.evictee(workload, name, uid.clone()).await).await?;
+        let Some(evictee) = evictee else { return Ok(Evicted::Yes) };
+        patience.bar.hold_up(&format!("evicting pod {name}"));
+        while let Some(why) = patience.ask(async || self.ask(workload, &evictee).await).await? {
             anyhow::ensure!(
-                Instant::now() < deadline,
+                Instant::now() < patience.deadline,
                 "pod {name} could not be evicted within {:?}: {why}: see kubectl get poddisruptionbudgets -n {}",
                 self.args.timeout,
                 workload.namespace
             );
-            if told.as_ref() != Some(&why) {
-                tell_progress(&format!("{}: pod {name} waits: {why}", label(workload)));
-                told = Some(why);
+            patience.bar.hold_up(&format!("pod {name} waits: {why}"));
+            if self.interrupt.or(tokio::time::sleep(POLL)).await.is_none() {
+                return Ok(Evicted::NotBegun);
             }
-            tokio::time::sleep(POLL).await;
         }
-        if self.args.dry_run == DryRun::Server {
-            return Ok(());
+        if self.args.mode.dry_run == DryRun::Server {
+            return Ok(Evicted::Yes);
         }
-        while !self.is_replaced(workload, &evictee).await? {
+        patience.bar.show(&format!("pod {name} is being replaced"));
+        while !patience.ask(async || self.is_replaced(workload, &evictee).await).await? {
             anyhow::ensure!(
-                Instant::now() < deadline,
+                Instant::now() < patience.deadline,
                 "pod {name} was evicted, and nothing that is ready has replaced it within {:?}: see kubectl get \
                  pods -n {}",
                 self.args.timeout,
                 workload.namespace
             );
-            tokio::time::sleep(POLL).await;
+            patience.bar.tick();
+            if self.interrupt.or(tokio::time::sleep(POLL)).await.is_none() {
+                return Ok(Evicted::NotAwaited);
+            }
         }
-        Ok(())
+        Ok(Evicted::Yes)
     }
 
     /// `None` where it is gone already.
@@ -150,7 +200,7 @@ impl Session<'_> {
 
     /// Asks for its eviction; gives why it has to wait, if so. It may be gone, which is as well.
     async fn ask(&self, workload: &WorkloadName, evictee: &Evictee) -> Result<Option<String>, ApiError> {
-        let dry_run = self.args.dry_run == DryRun::Server;
+        let dry_run = self.args.mode.dry_run == DryRun::Server;
         // Sent as it is: the client's own call misspells the options, and the API server would not see
         // which of two pods of one name is meant.
         let eviction = json!({
@@ -160,7 +210,7 @@ impl Session<'_> {
             "deleteOptions": {"preconditions": {"uid": evictee.uid}},
         });
         let params = PostParams { dry_run, field_manager: Some(MANAGER.to_owned()) };
-        let pods: Api<Pod> = Api::namespaced(self.evictions.clone(), &workload.namespace);
+        let pods: Api<Pod> = Api::namespaced(self.writes.clone(), &workload.namespace);
         match pods.create_subresource::<_, Value>("eviction", &evictee.name, &params, &eviction).await {
             Ok(_) => Ok(None),
             Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(None),
@@ -177,6 +227,19 @@ impl Session<'_> {
                 Err(ApiError::of(error, "create", &resource))
             }
         }
+    }
+}
+
+/// After an interruption.
+fn stopped(evicted: usize) -> Outcome {
+    match evicted {
+        0 => Outcome::NotBegun,
+        1 => {
+            Outcome::Begun("had one pod evicted, which is replaced by itself; no other was begun".to_owned())
+        }
+        pods => Outcome::Begun(format!(
+            "had {pods} pods evicted, which are replaced by themselves; no other was begun"
+        )),
     }
 }
 

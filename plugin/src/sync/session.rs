@@ -4,189 +4,213 @@ use std::cell::Cell;
 use std::time::Instant;
 
 use futures::StreamExt;
-use jiff::Timestamp;
 use kube::Client;
 use reload_core::verdict::Verdict;
 
-use super::{DryRun, Outcome, Strategy, SyncArgs, causes, label, refusal, say, tell_progress};
+use super::bar::Bar;
+use super::interrupt::Interrupt;
+use super::outcome::{Outcome, Tally};
+use super::patience::{Outage, Patience};
+use super::{Strategy, SyncArgs, causes, label, refusal};
 use crate::api::POLL;
+use crate::clock::Clock;
+use crate::color::Paint;
+use crate::dry_run::DryRun;
 use crate::findings::find;
 use crate::report::WorkloadReport;
-use crate::restart::{Memory, Restarted, at, restart, tell};
-use crate::rollout::{Progress, Rollable};
-use crate::scope::Target;
+use crate::rollout::Rollable;
+use crate::scope::{Selector, Target};
+use crate::screen::Screen;
 use crate::workload::WorkloadName;
 
 /// One run of sync.
 pub(super) struct Session<'a> {
     pub(super) client: &'a Client,
-    /// Hears a refused eviction at once.
-    pub(super) evictions: &'a Client,
+    /// Hears a refusal at once, and knows of every try.
+    pub(super) writes: &'a Client,
     pub(super) args: &'a SyncArgs,
+    pub(super) screen: &'a Screen,
+    pub(super) paint: Paint,
+    pub(super) interrupt: &'a Interrupt,
+    pub(super) outage: &'a Outage<'a>,
+    /// What restarts are dated by: a Rollout does not restart before the time that it is told.
+    pub(super) clock: Clock,
+}
+
+/// A workload as it is right before it would be restarted.
+enum Judged {
+    /// Nothing is to be done, and why.
+    Settled(Outcome),
+    /// A rollout replaces its pods already.
+    Rolling,
+    /// It is to be restarted, if it still is as it was seen.
+    Drifted(Box<Rollable>, WorkloadReport),
 }
 
 impl Session<'_> {
-    /// Restarts them, so many at once, and says how each went; after a failure no more are begun.
-    /// True when one was left drifted.
-    pub(super) async fn restart_all(&self, ready: &[&WorkloadReport]) -> std::io::Result<bool> {
+    /// Restarts them, so many at once, and says how each went; after a failure or an interruption no
+    /// more are begun.
+    pub(super) async fn restart_all(
+        &self,
+        ready: &[&WorkloadReport],
+        tally: &mut Tally,
+    ) -> std::io::Result<()> {
         let failed = Cell::new(false);
         let mut outcomes = futures::stream::iter(ready)
-            .map(async |report| match failed.get() && !self.args.keep_going {
-                true => (*report, Outcome::NotBegun),
-                false => (*report, self.restart_one(&report.workload).await),
+            .map(async |report| {
+                let stopped = self.interrupt.is_raised() || (failed.get() && !self.args.keep_going);
+                match stopped {
+                    true => (*report, Outcome::NotBegun),
+                    false => (*report, self.restart_one(&report.workload).await),
+                }
             })
             .buffer_unordered(self.args.max_parallel.into());
-        let mut not_begun = 0;
+        let mut not_begun = Vec::new();
         while let Some((report, outcome)) = outcomes.next().await {
-            let workload = label(&report.workload);
-            let causes = causes(report);
-            match outcome {
-                Outcome::Restarted => say(&self.done(&workload, &causes))?,
-                Outcome::InSync(why) => say(&format!("{workload} {why}"))?,
-                Outcome::Refused(why) => {
-                    say(&format!("{workload} not restarted: {why}"))?;
-                    failed.set(true);
-                }
-                Outcome::Failed(why) => {
-                    say(&format!("{workload} failed: {why}"))?;
-                    failed.set(true);
-                }
-                Outcome::NotBegun => not_begun += 1,
+            tally.count(&outcome);
+            failed.set(failed.get() || outcome.is_bad());
+            match self.sentence(report, &outcome) {
+                Some(line) => self.screen.say(&line)?,
+                None => not_begun.push(label(&report.workload)),
             }
         }
-        if not_begun > 0 {
-            say(&format!("{not_begun} more not restarted; --keep-going would have gone on"))?;
+        if self.interrupt.is_raised() {
+            for workload in not_begun {
+                self.screen.say(&format!("{workload} not begun"))?;
+            }
+        } else if !not_begun.is_empty() {
+            let count = not_begun.len();
+            self.screen.say(&format!("{count} more not restarted; --keep-going would have gone on"))?;
         }
-        Ok(failed.get())
+        Ok(())
     }
 
-    fn done(&self, workload: &str, causes: &str) -> String {
+    /// What is said of an outcome; nothing where nothing was begun.
+    fn sentence(&self, report: &WorkloadReport, outcome: &Outcome) -> Option<String> {
+        let (workload, causes) = (label(&report.workload), causes(report));
         let (did, would) = match self.args.strategy {
             Strategy::Restart => ("restarted", "would be restarted"),
             Strategy::Evict => {
                 ("got new pods for the drifted ones", "would get new pods for the drifted ones")
             }
         };
-        match self.args.dry_run {
-            DryRun::None => format!("{workload} {did} ({causes})"),
-            DryRun::Client => format!("{workload} {would} ({causes}) (dry run)"),
-            DryRun::Server => format!("{workload} {would} ({causes}) (server dry run)"),
-        }
+        Some(match outcome {
+            Outcome::Restarted => match self.args.mode.dry_run {
+                DryRun::None => format!("{workload} {did} ({causes})"),
+                mode => format!("{workload} {would} ({causes}){}", mode.suffix()),
+            },
+            Outcome::Begun(words) => format!("{workload} {words}"),
+            Outcome::Again(now) => {
+                format!("{workload} {did} ({causes}), and is on old configuration again ({now})")
+            }
+            Outcome::InSync(why) => format!("{workload} {why}"),
+            Outcome::Refused(why) => format!("{workload} not restarted: {why}"),
+            Outcome::Failed(why) => format!("{workload} failed: {why}"),
+            Outcome::NotBegun => return None,
+        })
     }
 
     async fn restart_one(&self, workload: &WorkloadName) -> Outcome {
+        let bar = Bar::new(self.screen, self.paint, workload);
         let deadline = Instant::now() + self.args.timeout;
+        let patience = Patience { outage: self.outage, bar: &bar, deadline };
         let tried = match self.args.strategy {
-            Strategy::Restart => self.try_restart(workload, deadline).await,
-            Strategy::Evict => self.evict(workload, deadline).await,
+            Strategy::Restart => self.try_restart(workload, &patience).await,
+            Strategy::Evict => self.evict(workload, &patience).await,
         };
-        match tried {
-            Ok(outcome) => outcome,
-            Err(error) => Outcome::Failed(error.to_string()),
-        }
+        tried.unwrap_or_else(|error| Outcome::Failed(error.to_string()))
     }
 
     /// Judges a workload again and restarts it if it still is drifted, under the version that was
     /// judged; waits for a rollout that replaces the drifted pods already.
-    async fn try_restart(&self, workload: &WorkloadName, deadline: Instant) -> anyhow::Result<Outcome> {
-        let target = Target { kind: workload.kind.clone(), name: Some(workload.name.clone()) };
+    async fn try_restart(&self, workload: &WorkloadName, patience: &Patience<'_>) -> anyhow::Result<Outcome> {
         loop {
-            let seen = Rollable::get(self.client, workload).await?;
-            if let Some(why) = seen.held() {
-                return Ok(Outcome::Refused(format!("a restart would not roll: {why}")));
-            }
-            let namespace = Some(workload.namespace.as_str());
-            let targets = std::slice::from_ref(&target);
-            let found = find(self.client, namespace, None, targets, &self.args.judgement).await?;
-            let Some(report) = found.iter().find(|report| report.verdict >= Verdict::Rolling) else {
-                return Ok(Outcome::InSync("is in sync meanwhile"));
+            let Some(judged) = self.interrupt.or(self.judge(workload, patience)).await else {
+                return Ok(Outcome::NotBegun);
             };
-            if report.verdict == Verdict::Rolling || !seen.is_observed() {
-                if self.args.dry_run != DryRun::None || !self.args.wait {
-                    return Ok(Outcome::InSync("is rolling already"));
+            match judged? {
+                Judged::Settled(outcome) => return Ok(outcome),
+                Judged::Rolling => {
+                    if self.args.mode.dry_run != DryRun::None || !self.args.wait {
+                        return Ok(Outcome::InSync("is rolling already"));
+                    }
+                    let rolled = self.interrupt.or(self.wait(workload, None, patience)).await;
+                    match rolled {
+                        Some(rolled) => rolled?,
+                        None => return Ok(Outcome::NotBegun),
+                    }
                 }
-                self.wait(workload, None, deadline).await?;
-                continue;
+                Judged::Drifted(seen, report) => {
+                    if self.args.mode.dry_run == DryRun::Client {
+                        return Ok(Outcome::Restarted);
+                    }
+                    if let Some(outcome) = self.patch(workload, &seen, &report, patience).await? {
+                        return Ok(outcome);
+                    }
+                    anyhow::ensure!(Instant::now() < patience.deadline, "others keep changing it: try again");
+                    tokio::time::sleep(POLL).await;
+                }
             }
-            if !self.args.selection.takes(report) {
-                return Ok(Outcome::InSync("is no longer drifted in the way that was asked for"));
-            }
-            if let Some(why) = refusal(report, self.args.strategy) {
-                return Ok(Outcome::Refused(why));
-            }
-            let remembered = seen.restarted_for().filter(|_| !self.args.again);
-            if let Some(why) = remembered.and_then(|memory| memory.refusal(report)) {
-                return Ok(Outcome::Refused(why));
-            }
-            if self.args.dry_run == DryRun::Client {
-                return Ok(Outcome::Restarted);
-            }
-            if let Some(outcome) = self.patch(workload, &seen, report, deadline).await? {
-                return Ok(outcome);
-            }
-            anyhow::ensure!(Instant::now() < deadline, "others keep changing it: try again");
-            tokio::time::sleep(POLL).await;
         }
     }
 
-    /// Writes the restart, and waits for it; `None` where it has to be judged again.
-    async fn patch(
-        &self,
-        workload: &WorkloadName,
-        seen: &Rollable,
-        report: &WorkloadReport,
-        deadline: Instant,
-    ) -> anyhow::Result<Option<Outcome>> {
-        let now = Timestamp::now();
-        let dry_run = self.args.dry_run == DryRun::Server;
-        match restart(self.client, workload, seen, now, &Memory::of(report, now), dry_run).await? {
-            Restarted::Conflict | Restarted::Unchanged => return Ok(None),
-            Restarted::Yes if dry_run => return Ok(Some(Outcome::Restarted)),
-            Restarted::Yes => {}
+    async fn judge(&self, workload: &WorkloadName, patience: &Patience<'_>) -> anyhow::Result<Judged> {
+        patience.bar.show("judged again");
+        let seen = patience.ask(async || Rollable::get(self.client, workload).await).await?;
+        if let Some(why) = seen.held() {
+            return Ok(Judged::Settled(Outcome::Refused(format!("a restart would not roll: {why}"))));
         }
-        let note = format!("Restarted for {}", causes(report));
-        tell(self.client, workload, seen.uid(), "Restart", note, now).await;
-        if self.args.wait {
-            tell_progress(&format!("{} restarting ({})", label(workload), causes(report)));
-            self.wait(workload, Some(at(now)), deadline).await?;
+        let report = self.look(workload, patience).await?;
+        let Some(report) = report.filter(|report| report.verdict >= Verdict::Unknown) else {
+            return Ok(Judged::Settled(Outcome::InSync("is in sync meanwhile")));
+        };
+        if report.verdict == Verdict::Unknown {
+            let why = format!("whether it drifted is not known any more ({})", causes(&report));
+            return Ok(Judged::Settled(Outcome::Refused(why)));
         }
-        Ok(Some(Outcome::Restarted))
+        if report.verdict == Verdict::Rolling || !seen.is_observed() {
+            return Ok(Judged::Rolling);
+        }
+        if !self.args.selection.takes(&report) {
+            let why = "is no longer drifted in the way that was asked for";
+            return Ok(Judged::Settled(Outcome::InSync(why)));
+        }
+        let remembered = seen.restarted_for().filter(|_| !self.args.again);
+        let in_vain = || remembered.and_then(|memory| memory.refusal(&report));
+        if let Some(why) = refusal(&report, self.args.strategy).or_else(in_vain) {
+            return Ok(Judged::Settled(Outcome::Refused(why)));
+        }
+        Ok(Judged::Drifted(Box::new(seen), report))
     }
 
-    /// Waits until a workload's rollout is complete, telling how far it is. `restarted_at` is what
-    /// the restart has written, and what must not be taken back.
-    async fn wait(
+    /// The workload as it is judged now; `None` where it has no pods.
+    async fn look(
         &self,
         workload: &WorkloadName,
-        restarted_at: Option<String>,
-        deadline: Instant,
-    ) -> anyhow::Result<()> {
-        let place = format!("{workload} -n {}", workload.namespace);
-        let mut told = None;
-        loop {
-            let rollable = Rollable::get(self.client, workload).await?;
-            if restarted_at.is_some() && rollable.restarted_at() != restarted_at.as_deref() {
-                anyhow::bail!(
-                    "somebody took the restart back: see who writes its template with kubectl get {place} \
-                     --show-managed-fields -o yaml"
-                );
-            }
-            let progress = rollable.progress();
-            match &progress {
-                Progress::Complete => return Ok(()),
-                Progress::Stuck(why) => anyhow::bail!("{why}: see kubectl describe {place}"),
-                Progress::Underway { .. } if Instant::now() >= deadline => anyhow::bail!(
-                    "not healthy within {:?} ({progress}): see kubectl rollout status {place}, or give it longer \
-                     by --timeout",
-                    self.args.timeout
-                ),
-                Progress::Underway { .. } => {}
-            }
-            if told.as_ref() != Some(&progress) {
-                tell_progress(&format!("{}: {progress}", label(workload)));
-                told = Some(progress);
-            }
-            tokio::time::sleep(POLL).await;
+        patience: &Patience<'_>,
+    ) -> anyhow::Result<Option<WorkloadReport>> {
+        let targets = [Target { kind: workload.kind.clone(), name: Some(workload.name.clone()) }];
+        let namespace = Some(workload.namespace.as_str());
+        let found = patience
+            .ask(async || {
+                find(self.client, namespace, Selector::default(), &targets, &self.args.judgement).await
+            })
+            .await?;
+        Ok(found.into_iter().find(|report| report.workload == *workload))
+    }
+
+    /// What a workload that was brought in sync is drifted by again, if so: a source may have changed
+    /// meanwhile.
+    pub(super) async fn outcome_of_restart(
+        &self,
+        workload: &WorkloadName,
+        patience: &Patience<'_>,
+    ) -> Outcome {
+        patience.bar.show("judged again");
+        match self.interrupt.or(self.look(workload, patience)).await {
+            Some(Ok(Some(report))) if self.args.selection.takes(&report) => Outcome::Again(causes(&report)),
+            // It was restarted in any case.
+            _ => Outcome::Restarted,
         }
     }
 }

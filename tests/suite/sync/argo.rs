@@ -2,14 +2,16 @@
 //! by the test.
 
 use anyhow::{Context, Result, ensure};
+use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
 use kube::core::{ApiResource, DynamicObject};
 use reload_tests::manifest::config_map;
-use reload_tests::{Cluster, Namespace, Source, Workload, eventually, with_namespace};
+use reload_tests::{Cluster, FaultProxy, Namespace, Source, Workload, eventually, with_namespace};
 use serde_json::{Value, json};
 
 use super::WHILE;
+use super::running::Running;
 
 const HASH: &str = "rollouts-pod-template-hash";
 
@@ -49,6 +51,37 @@ async fn a_rollout_is_restarted_by_its_own_field_and_judged_by_its_own_status() 
         let of_rollout =
             |object: &&Value| object["apiVersion"] == "argoproj.io/v1alpha1" && object["kind"] == "Rollout";
         assert_eq!(regarding.filter(of_rollout).count(), 1);
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_restart_is_dated_by_the_clock_of_the_api_server() -> Result<()> {
+    let cluster = Cluster::shared().await?;
+    with_namespace(cluster, "clocks", async |ns| {
+        let _webhook = ns.webhook().await?;
+        ns.apply([config_map("settings", &[("a", "1")])]).await?;
+        let shop = Workload::deployment("shop").env_from(Source::config_map("settings"));
+        ns.deploy([shop]).await?;
+        ns.kubectl().run(&["patch", "configmap", "settings", "-p", "{\"data\":{\"a\":\"2\"}}"]).await?;
+        let proxy = FaultProxy::start(cluster).await?;
+        for (ahead, value) in [(3600, "3"), (-3600, "4")] {
+            proxy.set_clock_ahead(SignedDuration::from_secs(ahead));
+            let before = Timestamp::now();
+            let sync =
+                Running::start(&ns, Some(&proxy.kubeconfig()), &["--again"])?.end().await?.success()?;
+            ensure!(sync.stdout.contains("deployment/shop in clocks restarted"), "{sync}");
+            let object = ns.kubectl().json(&["deployment", "shop"]).await?;
+            let annotations = &object["spec"]["template"]["metadata"]["annotations"];
+            let at = annotations["kubectl.kubernetes.io/restartedAt"].as_str().context("not restarted")?;
+            let off = at.parse::<Timestamp>()?.duration_since(before).as_secs() - ahead;
+            ensure!((-120..120).contains(&off), "{at} is {off} s off");
+            ensure!(ns.status().await?.drifted().is_empty());
+            let patch = json!({"data": {"a": value}}).to_string();
+            ns.rolled_out("deployment/shop").await?;
+            ns.kubectl().run(&["patch", "configmap", "settings", "-p", &patch]).await?;
+        }
         Ok(())
     })
     .await

@@ -7,8 +7,17 @@ use serde_json::json;
 
 #[tokio::test]
 async fn a_workload_that_writes_its_own_source_is_restarted_once_and_then_told() -> Result<()> {
+    told_after_once("own-writer", &["sync"]).await
+}
+
+#[tokio::test]
+async fn one_whose_pods_are_evicted_is_evicted_once_and_then_told() -> Result<()> {
+    told_after_once("own-writer-evicted", &["sync", "--strategy", "evict"]).await
+}
+
+async fn told_after_once(namespace: &str, sync: &[&str]) -> Result<()> {
     let cluster = Cluster::shared().await?;
-    with_namespace(cluster, "own-writer", async |ns| {
+    with_namespace(cluster, namespace, async |ns| {
         let _webhook = ns.webhook().await?;
         let write = async |value: &str| {
             let patch = json!({"data": {"a": value}}).to_string();
@@ -17,19 +26,19 @@ async fn a_workload_that_writes_its_own_source_is_restarted_once_and_then_told()
         ns.apply([config_map("settings", &[("a", "1")])]).await?;
         ns.deploy([Workload::deployment("web").env_from(Source::config_map("settings"))]).await?;
         write("2").await?;
-        let sync = ns.reload(&["sync"]).await?.success()?;
-        ensure!(sync.stdout.contains("deployment/web in"), "{sync}");
+        let synced = ns.reload(sync).await?.success()?;
+        ensure!(synced.stdout.contains("deployment/web in"), "{synced}");
 
         // As its new pods do.
         ns.rolled_out("deployment/web").await?;
         write("3").await?;
         let before = ns.pod_uids("deployment/web").await?;
-        let sync = ns.reload(&["sync"]).await?;
-        ensure!(sync.code == 1 && sync.stdout.contains("as by the workload itself"), "{sync}");
+        let refused = ns.reload(sync).await?;
+        ensure!(refused.code == 1 && refused.stdout.contains("as by the workload itself"), "{refused}");
         assert_eq!(ns.pod_uids("deployment/web").await?, before);
         assert_eq!(ns.status().await?.drifted(), ["deployment/web"], "it is told all the same");
 
-        ns.reload(&["sync", "--again"]).await?.success()?;
+        ns.reload(&[sync, &["--again"]].concat()).await?.success()?;
         ensure!(ns.status().await?.drifted().is_empty(), "--again restarts it");
         Ok(())
     })

@@ -1,9 +1,11 @@
 //! Eviction: pods are replaced one by one where a changed template would not roll or must not be.
 
 use anyhow::{Result, ensure};
-use reload_tests::{Cluster, Source, Workload, eventually, with_namespace};
+use reload_tests::{Cluster, Fault, FaultProxy, Source, Workload, eventually, with_namespace};
+use rustix::process::Signal;
 use serde_json::json;
 
+use super::running::Running;
 use super::{WHILE, drifted};
 
 const EVICT: [&str; 4] = ["sync", "--yes", "--strategy", "evict"];
@@ -105,6 +107,56 @@ async fn a_replica_set_is_evicted_and_what_nobody_would_replace_is_not() -> Resu
         ensure!(ns.pod_uids("replicaset/set").await?.is_disjoint(&before.0), "an old pod is left");
         assert_eq!(ns.pod_uids("pod/bare").await?, before.1);
         ensure!(!ns.status().await?.drifted().contains(&"replicaset/set"));
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn an_eviction_whose_answer_was_lost_is_not_done_twice() -> Result<()> {
+    let cluster = Cluster::shared().await?;
+    with_namespace(cluster, "evicted-once", async |ns| {
+        let _webhook = ns.webhook().await?;
+        drifted(&ns, [Workload::stateful_set("db").env_from(Source::config_map("settings"))]).await?;
+        let before = ns.pod_uids("statefulset/db").await?;
+        let proxy = FaultProxy::start(cluster).await?;
+        proxy.fail(Fault::Lost).await;
+        let mut sync = Running::start(&ns, Some(&proxy.kubeconfig()), &EVICT[1..])?;
+        sync.tells("The API server does not answer").await?;
+        // Its successor has the same name, and is not meant.
+        let after = eventually("it is replaced", WHILE, async || {
+            let after = ns.pod_uids("statefulset/db").await?;
+            ensure!(after.len() == 1 && after.is_disjoint(&before), "{after:?}");
+            Ok(after)
+        })
+        .await?;
+        proxy.mend()?;
+        let sync = sync.end().await?.success()?;
+        ensure!(sync.stdout.contains("statefulset/db in evicted-once got new pods"), "{sync}");
+        assert_eq!(ns.pod_uids("statefulset/db").await?, after);
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn an_interruption_while_a_budget_blocks_evicts_nothing() -> Result<()> {
+    let cluster = Cluster::shared().await?;
+    with_namespace(cluster, "blocked", async |ns| {
+        let _webhook = ns.webhook().await?;
+        drifted(&ns, [Workload::deployment("shop").env_from(Source::config_map("settings"))]).await?;
+        ns.apply([
+            json!({"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": "tight"},
+            "spec": {"maxUnavailable": 0, "selector": {"matchLabels": {"app": "shop"}}}}),
+        ])
+        .await?;
+        let before = ns.pod_uids("deployment/shop").await?;
+        let mut sync = Running::start(&ns, None, &EVICT[1..])?;
+        sync.tells("disruption budget").await?;
+        sync.signal(Signal::INT)?;
+        let sync = sync.end().await?;
+        ensure!(sync.code == 130 && sync.stdout.contains("deployment/shop in blocked not begun"), "{sync}");
+        assert_eq!(ns.pod_uids("deployment/shop").await?, before);
         Ok(())
     })
     .await

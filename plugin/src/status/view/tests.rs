@@ -91,6 +91,26 @@ fn reports() -> Vec<WorkloadReport> {
     ]
 }
 
+/// A pod of each of the first four, and one whose annotations are not understood.
+fn pods() -> Vec<PodReport> {
+    let pod = |report: WorkloadReport| PodReport {
+        namespace: report.workload.namespace.clone(),
+        name: format!("{}-x", report.workload.name),
+        workload: report.workload,
+        verdict: report.verdict,
+        certainty: report.certainty,
+        causes: report.causes,
+        problem: report.problem,
+    };
+    let mut pods: Vec<PodReport> = reports().into_iter().take(4).map(pod).collect();
+    let unclear =
+        report(("shop", Kind::Job, "j"), (Verdict::Unknown, Certainty::Inferred), (1, 1), Vec::new());
+    pods.push(PodReport { problem: Some("\u{1b}[2J is neither true nor false".to_owned()), ..pod(unclear) });
+    let well = report(("shop", Kind::Job, "k"), (Verdict::Current, Certainty::Recorded), (1, 1), Vec::new());
+    pods.push(pod(well));
+    pods
+}
+
 fn view() -> View<'static> {
     View {
         namespace: None,
@@ -111,19 +131,22 @@ fn every_view_is_as_it_was() {
         reports().into_iter().filter(|report| report.workload.namespace == "shop").collect();
     let one = View { namespace: Some("shop"), ..view() };
     for (name, text) in [
-        ("table", view().text(&reports())),
-        ("all", View { all: true, ..view() }.text(&reports())),
-        ("wide", View { wide: true, width: Some(80), ..view() }.text(&reports())),
-        ("narrow", View { width: Some(80), ..view() }.text(&reports())),
-        ("colored", View { paint: Paint::COLORED, all: true, ..view() }.text(&reports())),
-        ("by source", View { by: By::Source, all: true, ..view() }.text(&reports())),
-        ("by since", view().text(&sorted)),
-        ("one namespace", one.text(&in_shop)),
-        ("one namespace by source", View { by: By::Source, ..one }.text(&in_shop)),
-        ("nothing", view().text(&[])),
-        ("nothing in a namespace", one.text(&[])),
-        ("json", Form::Json.write(&Document::of(&reports()[..2])).unwrap()),
-        ("yaml", Form::Yaml.write(&Document::of(&reports()[..2])).unwrap()),
+        ("table", view().text(&reports(), None)),
+        ("all", View { all: true, ..view() }.text(&reports(), None)),
+        ("wide", View { wide: true, width: Some(80), ..view() }.text(&reports(), None)),
+        ("narrow", View { width: Some(80), ..view() }.text(&reports(), None)),
+        ("colored", View { paint: Paint::COLORED, all: true, ..view() }.text(&reports(), None)),
+        ("by source", View { by: By::Source, all: true, ..view() }.text(&reports(), None)),
+        ("by since", view().text(&sorted, None)),
+        ("one namespace", one.text(&in_shop, None)),
+        ("one namespace by source", View { by: By::Source, ..one }.text(&in_shop, None)),
+        ("pods", view().text(&reports(), Some(&pods()))),
+        ("all pods", View { all: true, wide: true, ..one }.text(&in_shop, Some(&pods()))),
+        ("pods json", Form::Json.write(&Document::of(&reports()[..1], Some(&pods()[..1]))).unwrap()),
+        ("nothing", view().text(&[], None)),
+        ("nothing in a namespace", one.text(&[], None)),
+        ("json", Form::Json.write(&Document::of(&reports()[..2], None)).unwrap()),
+        ("yaml", Form::Yaml.write(&Document::of(&reports()[..2], None)).unwrap()),
     ] {
         let colored = name == "colored";
         assert!(colored || !text.contains('\u{1b}'), "{name}: {text:?}");

@@ -1,0 +1,54 @@
+//! Jobs that CronJobs made: their pods are the CronJobs'.
+
+use std::collections::HashMap;
+
+use kube::Client;
+use serde::Deserialize;
+
+use super::{PodMetadata, Uid};
+use crate::api::{ApiError, Resource, list_metadata};
+use crate::workload::{Kind, Owner};
+
+#[derive(Deserialize)]
+struct Item {
+    metadata: Metadata,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Metadata {
+    uid: Uid,
+    #[serde(default)]
+    owner_references: Vec<Owner>,
+}
+
+/// The controllers of the Jobs of these pods; nothing is asked where no pod is a Job's. Whoever may not
+/// list Jobs sees those instead of CronJobs.
+///
+/// # Errors
+/// When they cannot be listed for another reason than a missing right.
+pub(super) async fn owners(
+    client: &Client,
+    namespace: Option<&str>,
+    pods: &[PodMetadata],
+) -> Result<HashMap<Uid, Owner>, ApiError> {
+    let is_of_job = |pod: &PodMetadata| {
+        let owner = Owner::controller(&pod.owner_references);
+        owner.is_some_and(|owner| owner.workload(&pod.namespace).kind == Kind::Job)
+    };
+    if !pods.iter().any(is_of_job) {
+        return Ok(HashMap::new());
+    }
+    let resource = Resource { group: "/apis/batch/v1", plural: "jobs", namespace, name: None };
+    let jobs: Vec<Item> = match list_metadata(client, resource, &[]).await {
+        Err(error) if error.is_forbidden() => {
+            tracing::warn!("CronJobs are shown as Jobs: {error}");
+            Vec::new()
+        }
+        jobs => jobs?,
+    };
+    let owner = |Item { metadata: Metadata { uid, owner_references } }| {
+        Some((uid, Owner::controller(&owner_references)?.clone()))
+    };
+    Ok(jobs.into_iter().filter_map(owner).collect())
+}
