@@ -17,6 +17,7 @@ use crate::process::{Process, Streams};
 use crate::wait::eventually;
 
 mod caller;
+mod memory;
 mod probe;
 mod registration;
 mod wire;
@@ -217,23 +218,6 @@ impl Webhook {
     pub fn id(&self) -> Result<u32> {
         let process = self.process.as_ref().filter(|process| process.exit_code().is_none());
         process.and_then(Process::id).context("the webhook does not run")
-    }
-
-    /// The memory that it occupies (RSS), in bytes; Linux alone tells.
-    pub fn memory(&self) -> Result<u64> {
-        self.memory_as("VmRSS:")
-    }
-
-    /// The most memory that it has occupied, in bytes.
-    pub fn peak_memory(&self) -> Result<u64> {
-        self.memory_as("VmHWM:")
-    }
-
-    fn memory_as(&self, what: &str) -> Result<u64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id()?))?;
-        let line = status.lines().find_map(|line| line.strip_prefix(what));
-        let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB")).context("no such line")?;
-        Ok(kilobytes.parse::<u64>()? * 1024)
     }
 
     /// The body of `GET PATH` (`/readyz`, `/metrics`) over TLS, trusting the CA that the API server
