@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds the webhook and the plugin as static binaries and lays them out as an OCI image that holds
 # nothing else, in an archive that containerd, Docker, Podman and skopeo read. No container engine is
-# needed, only Linux. The same binaries give the same image, to the byte.
+# needed, only Linux. The same binaries give the same image, to the byte, by the same gzip.
 #
 #   image.sh        the release
 #   image.sh dev    quicker to build, for tests
@@ -59,14 +59,16 @@ blob() {
 # https://github.com/opencontainers/image-spec: a layer, its configuration, a manifest, an index.
 oci=application/vnd.oci.image
 pack "$work/root" "$work/layer"
-layer=$(blob "$work/layer")
-digest=$(sed -E 's/^"digest":"([^"]+)".*/\1/' <<<"$layer")
+# Named by what it holds, and sent packed.
+digest=sha256:$(sha256sum "$work/layer" | cut -d ' ' -f 1)
+gzip -9 -n "$work/layer"
+layer=$(blob "$work/layer.gz")
 cat >"$work/config" <<END
 {"architecture":"$architecture","os":"linux","config":{"User":"$user","Entrypoint":["/$binary"],"Labels":{"org.opencontainers.image.title":"$binary","org.opencontainers.image.version":"$version","org.opencontainers.image.licenses":"Apache-2.0"}},"rootfs":{"type":"layers","diff_ids":["$digest"]}}
 END
 config=$(blob "$work/config")
 cat >"$work/manifest" <<END
-{"schemaVersion":2,"mediaType":"$oci.manifest.v1+json","config":{"mediaType":"$oci.config.v1+json",$config},"layers":[{"mediaType":"$oci.layer.v1.tar",$layer}]}
+{"schemaVersion":2,"mediaType":"$oci.manifest.v1+json","config":{"mediaType":"$oci.config.v1+json",$config},"layers":[{"mediaType":"$oci.layer.v1.tar+gzip",$layer}]}
 END
 manifest=$(blob "$work/manifest")
 cat >"$work/image/index.json" <<END
