@@ -28,20 +28,25 @@ control-plane: ## A Kubernetes control plane in the cache: 10 minutes once, then
 helm: ## Helm in the cache: 2 minutes once, then nothing
 	@tests/control-plane/build.sh helm >/dev/null
 
+.PHONY: chart-tools
+chart-tools: helm ## What checks the chart, in the cache: helm-docs, promtool
+	@tests/control-plane/build.sh helm-docs >/dev/null
+	@tests/control-plane/build.sh promtool >/dev/null
+
 .PHONY: build
 build: prerequisites ## The plugin and the webhook, into target/debug
 	@$(CARGO) build --workspace
 
 .PHONY: image
-image: prerequisites ## The webhook's image as an OCI archive: a static binary, on Linux
+image: prerequisites ## The image as an OCI archive: static binaries alone, on Linux
 	@deploy/image.sh
 
 .PHONY: manifests
-manifests: helm ## deploy/install.yaml, from the chart
+manifests: helm ## deploy/install.yaml and the chart's README, from the chart
 	@deploy/manifests.sh
 
 .PHONY: test
-test: prerequisites control-plane helm build ## All tests, those on a real control plane included
+test: prerequisites control-plane chart-tools build ## All tests, those on a real control plane included
 	@tests/run.sh --workspace
 
 .PHONY: test-unit
@@ -98,5 +103,5 @@ demo-down: build ## Remove what the demo has left running
 	@$(BIN)/demo down
 
 .PHONY: clean-cache
-clean-cache: ## Remove the cached control plane, node and Helm (Go keeps its own: go clean -cache -modcache)
-	rm -rf "$(CACHE)/control-plane" "$(CACHE)/helm" "$(CACHE)/real-node"
+clean-cache: ## Remove the cached control plane, node and tools (Go keeps its own: go clean -cache -modcache)
+	rm -rf "$(CACHE)/control-plane" "$(CACHE)/helm" "$(CACHE)/helm-docs" "$(CACHE)/promtool" "$(CACHE)/crds" "$(CACHE)/real-node"

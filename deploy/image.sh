@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Builds the webhook as a static binary and lays it out as an OCI image that holds nothing else, in an
-# archive that containerd, Docker, Podman and skopeo read. No container engine is needed, only Linux.
-# The same binary gives the same image, to the byte.
+# Builds the webhook and the plugin as static binaries and lays them out as an OCI image that holds
+# nothing else, in an archive that containerd, Docker, Podman and skopeo read. No container engine is
+# needed, only Linux. The same binaries give the same image, to the byte, by the same gzip.
 #
 #   image.sh        the release
 #   image.sh dev    quicker to build, for tests
@@ -11,7 +11,9 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 profile=${1:-release}
+# What the image runs, and what it has besides: `helm test` asks the doctor.
 binary=kubectl-reload-webhook
+binaries=("$binary" kubectl-reload)
 repository=$(sed -nE 's/^  repository: (.+)/\1/p' deploy/chart/values.yaml)
 version=$(sed -nE 's/^appVersion: (.+)/\1/p' deploy/chart/Chart.yaml)
 # Nobody: any number but 0 would do.
@@ -27,17 +29,19 @@ case $target in
 esac
 command -v strip >/dev/null || fail "strip is missing: apt-get install binutils"
 
-echo "image: building a static binary (the first time all of its dependencies, which takes minutes)" >&2
+echo "image: building static binaries (the first time all of their dependencies, which takes minutes)" >&2
 # A target of its own keeps these flags away from build scripts, and from the other builds.
 RUSTFLAGS="-C target-feature=+crt-static" \
-  cargo build --quiet --locked --package "$binary" --target "$target" --profile "$profile" >&2
+  cargo build --quiet --locked "${binaries[@]/#/--package=}" --target "$target" --profile "$profile" >&2
 folder=${CARGO_TARGET_DIR:-target}/$target/${profile/#dev/debug}
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$work/root" "$work/image/blobs/sha256"
-strip -o "$work/root/$binary" "$folder/$binary"
-chmod 755 "$work/root/$binary"
+for each in "${binaries[@]}"; do
+  strip -o "$work/root/$each" "$folder/$each"
+  chmod 755 "$work/root/$each"
+done
 
 # pack FOLDER ARCHIVE: whoever packs it and when, the archive is the same.
 pack() {
@@ -55,14 +59,16 @@ blob() {
 # https://github.com/opencontainers/image-spec: a layer, its configuration, a manifest, an index.
 oci=application/vnd.oci.image
 pack "$work/root" "$work/layer"
-layer=$(blob "$work/layer")
-digest=$(sed -E 's/^"digest":"([^"]+)".*/\1/' <<<"$layer")
+# Named by what it holds, and sent packed.
+digest=sha256:$(sha256sum "$work/layer" | cut -d ' ' -f 1)
+gzip -9 -n "$work/layer"
+layer=$(blob "$work/layer.gz")
 cat >"$work/config" <<END
 {"architecture":"$architecture","os":"linux","config":{"User":"$user","Entrypoint":["/$binary"],"Labels":{"org.opencontainers.image.title":"$binary","org.opencontainers.image.version":"$version","org.opencontainers.image.licenses":"Apache-2.0"}},"rootfs":{"type":"layers","diff_ids":["$digest"]}}
 END
 config=$(blob "$work/config")
 cat >"$work/manifest" <<END
-{"schemaVersion":2,"mediaType":"$oci.manifest.v1+json","config":{"mediaType":"$oci.config.v1+json",$config},"layers":[{"mediaType":"$oci.layer.v1.tar",$layer}]}
+{"schemaVersion":2,"mediaType":"$oci.manifest.v1+json","config":{"mediaType":"$oci.config.v1+json",$config},"layers":[{"mediaType":"$oci.layer.v1.tar+gzip",$layer}]}
 END
 manifest=$(blob "$work/manifest")
 cat >"$work/image/index.json" <<END

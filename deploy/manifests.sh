@@ -1,16 +1,36 @@
 #!/usr/bin/env bash
-# Writes deploy/install.yaml: what the chart gives by default, for `kubectl apply -f`.
+# Writes what is made from the chart: install.yaml, which is what it gives by default, for `kubectl
+# apply -f`; and its README, from the comments in its values.
 #
-#   manifests.sh -    writes it to stdout
+#   manifests.sh                 both
+#   manifests.sh install.yaml    this one, to stdout
+#   manifests.sh README.md       that one, to stdout
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
-output=install.yaml
-[[ ${1:-} = - ]] && output=/dev/stdout
-helm=$(../tests/control-plane/build.sh helm)/helm
-rendered=$("$helm" template kubectl-reload chart --namespace kubectl-reload --set createNamespace=true)
-{
+tool() { echo "$(../tests/control-plane/build.sh "$1")/$1"; }
+
+install() {
+  local helm rendered
+  helm=$(tool helm)
+  rendered=$("$helm" template kubectl-reload chart --namespace kubectl-reload --no-hooks --set createNamespace=true)
   echo "# Made from the chart by \`make manifests\`: change that."
   # No Helm will ever look after these objects.
   sed -E '/^    (app\.kubernetes\.io\/managed-by|helm\.sh\/chart): /d; /^# Source: /d' <<<"$rendered"
-} >"$output"
+}
+
+readme() {
+  local helm_docs
+  helm_docs=$(tool helm-docs)
+  "$helm_docs" --chart-search-root=chart --template-files=README.md.gotmpl --sort-values-order=file \
+    --document-dependency-values=false --log-level=error --dry-run
+}
+
+case ${1:-} in
+  install.yaml) install ;;
+  README.md) readme ;;
+  *)
+    made=$(install) && echo "$made" >install.yaml
+    made=$(readme) && echo "$made" >chart/README.md
+    ;;
+esac

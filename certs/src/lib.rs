@@ -8,7 +8,7 @@
 //! The parts, from pure to not: [`issue`] makes certificates, [`plan`] decides what is due,
 //! [`state`] is what exists and how a decision changes it, [`store`] keeps it in the Secret,
 //! [`inject`] writes the CA bundle to the webhook's registration, [`tls`] makes the server's
-//! configuration, [`own`] and [`files`] put them together. Clock, client and randomness are
+//! configuration, [`own`] and [`files`] put them together; [`owner`] says who owns what they make. Clock, client and randomness are
 //! passed in; no process-wide crypto provider is used or installed.
 
 pub mod certificate;
@@ -20,6 +20,7 @@ pub mod jitter;
 pub mod key;
 pub mod names;
 pub mod own;
+pub mod owner;
 mod pem;
 pub mod plan;
 pub mod settings;
@@ -35,5 +36,6 @@ pub use inject::Injection;
 pub use jitter::Jitter;
 pub use names::{Name, Names};
 pub use own::OwnCertificates;
+pub use owner::Account;
 pub use settings::Settings;
 pub use tls::Serving;

@@ -8,6 +8,7 @@ use crate::event::Event;
 use crate::inject::{InjectError, Registration};
 use crate::jitter::Jitter;
 use crate::names::Names;
+use crate::owner::Account;
 use crate::plan::{Step, next_due};
 use crate::settings::Settings;
 use crate::state::{State, StateError, Terms};
@@ -91,6 +92,13 @@ impl OwnCertificates {
             settings: Settings::default(),
             jitter: Jitter::random(),
         }
+    }
+
+    /// With a Secret that this account owns.
+    #[must_use]
+    pub fn owned_by(mut self, account: Account) -> Self {
+        self.store = self.store.owned_by(account);
+        self
     }
 
     /// With other lives than the default ones.

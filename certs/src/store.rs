@@ -8,10 +8,11 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use kube::api::{Api, PostParams};
 use zeroize::Zeroize as _;
 
+use crate::owner::Account;
 use crate::state::State;
 
 mod layout;
@@ -25,6 +26,7 @@ pub struct SecretStore {
     api: Api<Secret>,
     namespace: String,
     name: String,
+    account: Option<Account>,
 }
 
 /// The Secret as it was read: what a replacement must hold on to.
@@ -96,7 +98,15 @@ impl SecretStore {
             api: Api::namespaced(client, namespace),
             namespace: namespace.to_owned(),
             name: name.to_owned(),
+            account: None,
         }
+    }
+
+    /// Owned by this account from when it is made.
+    #[must_use]
+    pub fn owned_by(mut self, account: Account) -> Self {
+        self.account = Some(account);
+        self
     }
 
     /// Reads the Secret: the state in it, however little of it is usable, and what a write needs.
@@ -124,7 +134,11 @@ impl SecretStore {
         // creation 404 says that there is no such namespace.)
         let (verb, lost, answer) = match stored {
             None => {
-                let secret = Wiped(self.fresh(state));
+                let owner = match &self.account {
+                    Some(account) => account.owner().await,
+                    None => None,
+                };
+                let secret = Wiped(self.fresh(state, owner));
                 let answer = self.api.create(&params, &secret.0).await;
                 ("create", &[409][..], answer)
             }
@@ -144,7 +158,7 @@ impl SecretStore {
         }
     }
 
-    fn fresh(&self, state: &State) -> Secret {
+    fn fresh(&self, state: &State, owner: Option<OwnerReference>) -> Secret {
         let mut data = BTreeMap::new();
         layout::write(state, &mut data);
         Secret {
@@ -155,6 +169,7 @@ impl SecretStore {
                     "app.kubernetes.io/managed-by".to_owned(),
                     FIELD_MANAGER.to_owned(),
                 )])),
+                owner_references: owner.map(|owner| vec![owner]),
                 ..ObjectMeta::default()
             },
             type_: Some("kubernetes.io/tls".to_owned()),

@@ -4,7 +4,8 @@
 #
 #   build.sh         the control plane
 #   build.sh node    the control plane, and what a real node runs: kubelet, kube-proxy
-#   build.sh helm    Helm alone, from the module in its folder, into a cache of its own
+#   build.sh helm    Helm alone, from the module in its folder, into a cache of its own; so are built
+#                    helm-docs, which writes the chart's README, and promtool, which tests its alerts
 #
 #   KUBEBUILDER_ASSETS     a folder with binaries to use; only what it lacks is built
 #   KUBECTL_RELOAD_CACHE   where the cache lies (default: ${XDG_CACHE_HOME:-~/.cache}/kubectl-reload)
@@ -24,18 +25,18 @@ case $part in
     tools+=(kubelet kube-proxy)
     bound+=(kubelet kube-proxy)
     ;;
-  helm)
-    # Its modules want other versions of what both use.
-    cd helm
-    module=helm.sh/helm/v4
-    place=helm
-    tools=(helm)
+  helm | helm-docs | promtool)
+    # Their modules want other versions of what all use.
+    cd "$part"
+    module=$(awk '$1 == "require" && NF == 3 {print $2}' go.mod)
+    place=$part
+    tools=("$part")
     bound=()
     ;;
 esac
 package_of() {
   case $1 in
-    helm) echo "$module/cmd/helm" ;;
+    helm | helm-docs | promtool) echo "$module/cmd/$1" ;;
     etcd) echo go.etcd.io/etcd/server/v3 ;;
     kwok | kwokctl) echo "sigs.k8s.io/kwok/cmd/$1" ;;
     *) echo "k8s.io/kubernetes/cmd/$1" ;;
@@ -127,12 +128,14 @@ sums() {
 }
 
 build() {
-  local flags start tool i
+  local flags start tool i tags=
   mkdir -p "$bin"
   sums
-  if [[ $part = helm ]]; then
-    say "building Helm $version once, into $bin (2 minutes on 2 cores)"
+  if [[ $place = "$part" ]]; then
+    say "building $part $version once, into $bin (some minutes on 2 cores)"
     flags="-s -w -X $module/internal/version.version=$version"
+    # promtool without the clouds in which Prometheus finds its targets.
+    tags=remove_all_sd
   else
     say "building ${missing[*]} of Kubernetes $version once, into $bin (all: about 10 minutes on 2 cores; Go's caches take 7 GB)"
     flags="-s -w -X k8s.io/component-base/version.gitVersion=$version"
@@ -145,7 +148,7 @@ build() {
     tool=${missing[$i]}
     say "building $tool ($((i + 1)) of ${#missing[@]}, $((SECONDS - start)) s so far)"
     # -v names every package as it is compiled: count them, and let everything else through.
-    go build -v -trimpath -modfile="$cache/node.mod" -ldflags "$flags" -o "$bin/.$tool.$$" "$(package_of "$tool")" 2>&1 |
+    go build -v -trimpath -tags="$tags" -modfile="$cache/node.mod" -ldflags "$flags" -o "$bin/.$tool.$$" "$(package_of "$tool")" 2>&1 |
       awk -v place="$place" '/^[^ ]+$/ && !/:$/ { if (++n % 100 == 0) print place ":   " n " packages"; next } { print } { fflush() }' >&2 ||
       fail "go build of $tool failed; the lines above say why"
     mv "$bin/.$tool.$$" "$bin/$tool"

@@ -42,10 +42,22 @@ impl Binaries {
     }
 }
 
-/// The webhook's image, as an archive, and as the chart names it. Its binary is a static one, which is
-/// built first where it has changed.
+/// The image, as an archive, and as the chart names it. Its binaries are static ones, which are built
+/// first where they have changed.
 pub async fn image() -> Result<PathBuf> {
     tokio::task::spawn_blocking(|| built("../deploy/image.sh", &["dev"])).await?
+}
+
+/// promtool, which is built first where it is not in the cache: then this takes minutes.
+pub async fn promtool() -> Result<PathBuf> {
+    let folder = tokio::task::spawn_blocking(|| built("control-plane/build.sh", &["promtool"])).await??;
+    Ok(folder.join("promtool"))
+}
+
+/// The folder with the CustomResourceDefinitions of what the chart makes for others: cert-manager, the
+/// Prometheus Operator.
+pub async fn custom_resources() -> Result<PathBuf> {
+    tokio::task::spawn_blocking(|| built("crds.sh", &[])).await?
 }
 
 /// The path that a script of these tests names, which builds first what it lacks.

@@ -74,10 +74,16 @@ impl Helm {
         Ok(self.output(&arguments).await?.success()?.stdout)
     }
 
-    /// The manifests that the chart gives in this namespace with these values (`secrets=false`).
+    /// The manifests that the chart installs in this namespace with these values (`secrets=false`).
     pub async fn manifests(&self, namespace: &str, values: &[&str]) -> Result<Vec<Value>> {
-        let text = self.release(&["template"], namespace, values).await?;
-        documents(&text)
+        documents(&self.release(&["template", "--no-hooks"], namespace, values).await?)
+    }
+
+    /// The manifests of `helm test`.
+    pub async fn tests(&self, namespace: &str) -> Result<Vec<Value>> {
+        let mut manifests = documents(&self.release(&["template"], namespace, &[]).await?)?;
+        manifests.retain(|manifest| !manifest["metadata"]["annotations"]["helm.sh/hook"].is_null());
+        Ok(manifests)
     }
 }
 
@@ -96,13 +102,23 @@ pub fn install_yaml() -> &'static str {
     MANIFESTS
 }
 
-/// `deploy/install.yaml` made anew.
-pub async fn new_install_yaml() -> Result<String> {
+/// What `make manifests` makes of the chart: `install.yaml`, `README.md`.
+pub async fn made(file: &str) -> Result<String> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/manifests.sh");
     let mut command = Command::new(script);
-    command.arg("-").stdin(Stdio::null()).stderr(Stdio::inherit());
+    command.arg(file).stdin(Stdio::null()).stderr(Stdio::inherit());
     let run = tokio::task::spawn_blocking(move || command.output()).await??;
     anyhow::ensure!(run.status.success(), "deploy/manifests.sh failed");
+    Ok(String::from_utf8(run.stdout)?)
+}
+
+/// What `kubectl kustomize deploy` gives.
+pub async fn kustomized() -> Result<String> {
+    let folder = tokio::task::spawn_blocking(|| built("control-plane/build.sh", &[])).await??;
+    let mut command = Command::new(folder.join("kubectl"));
+    command.arg("kustomize").arg(chart().join("..")).stdin(Stdio::null()).stderr(Stdio::inherit());
+    let run = tokio::task::spawn_blocking(move || command.output()).await??;
+    anyhow::ensure!(run.status.success(), "kubectl kustomize failed");
     Ok(String::from_utf8(run.stdout)?)
 }
 
@@ -112,7 +128,8 @@ pub fn of_kind(manifests: &[Value], kind: &str) -> Result<Value> {
     found.cloned().with_context(|| format!("no {kind} among the manifests"))
 }
 
-fn documents(text: &str) -> Result<Vec<Value>> {
+/// The documents of a YAML stream.
+pub fn documents(text: &str) -> Result<Vec<Value>> {
     let mut documents: Vec<Value> = serde_saphyr::from_multiple(text)?;
     documents.retain(|document| !document.is_null());
     Ok(documents)

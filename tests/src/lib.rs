@@ -11,12 +11,15 @@
 //! - [`Kubectl`]: kubectl as a user runs it.
 //! - [`Helm`]: the chart, linted, rendered, installed.
 //! - [`Terminal`]: the plugin as a person sees it.
+//! - [`listing`]: all objects of a cluster, to compare before and after.
+//! - [`Authority`]: certificates of others, in a folder as the kubelet mounts it.
 //! - [`Workload`], [`Source`]: manifests.
 //! - [`eventually`]: the only way to wait.
 //!
 //! Nothing that is started here outlives the process that started it, not even when that is
 //! killed: see [`guard`].
 
+pub mod authority;
 pub mod balancer;
 pub mod binaries;
 pub mod cluster;
@@ -25,6 +28,7 @@ pub mod guard;
 pub mod helm;
 pub mod injector;
 pub mod kubectl;
+pub mod listing;
 pub mod load;
 pub mod manifest;
 pub mod metrics;
@@ -38,6 +42,7 @@ pub mod terminal;
 pub mod wait;
 pub mod webhook;
 
+pub use authority::{Authority, MountedPair};
 pub use balancer::Balancer;
 pub use cluster::{Cluster, ClusterOptions};
 pub use fault_proxy::{Fault, FaultProxy};

@@ -5,15 +5,12 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use k8s_openapi::ByteString;
-use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Client;
 use kube::api::{Api, DeleteParams, Patch, PatchParams};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::cluster::Cluster;
-use crate::helm::{installed_manifests, of_kind};
 use crate::metrics::Metrics;
 use crate::port::Port;
 use crate::process::{Process, Streams};
@@ -21,6 +18,7 @@ use crate::wait::eventually;
 
 mod caller;
 mod probe;
+mod registration;
 mod usage;
 mod wire;
 
@@ -57,6 +55,8 @@ pub struct WebhookOptions {
     /// How long the API server waits for it, in seconds, where that is not as it is installed: a
     /// machine that runs all suites at once lets a process wait for seconds itself.
     pub timeout_seconds: Option<u32>,
+    /// The CAs that the API server shall trust, as PEM, where the webhook does not set them itself.
+    pub ca_bundle: Option<String>,
 }
 
 impl WebhookOptions {
@@ -71,6 +71,7 @@ impl WebhookOptions {
             kubeconfig: None,
             registered_port: None,
             timeout_seconds: None,
+            ca_bundle: None,
         }
     }
 
@@ -235,27 +236,9 @@ impl Webhook {
         Caller::trusting(self.port.number(), &self.bundle().await?).await
     }
 
-    /// The CAs in the registration.
-    pub async fn bundle(&self) -> Result<ByteString> {
-        let webhooks = self.registration().await?.webhooks;
-        let webhook = webhooks.into_iter().flatten().next();
-        webhook
-            .and_then(|webhook| webhook.client_config.ca_bundle)
-            .context("the registration has no caBundle")
-    }
-
     /// The name under which the API server counts its calls of this webhook.
     pub fn name(&self) -> String {
         self.options.name()
-    }
-
-    /// The registration as it is in the cluster.
-    pub async fn registration(&self) -> Result<MutatingWebhookConfiguration> {
-        Ok(self.registrations().get(&self.options.registration).await?)
-    }
-
-    fn registrations(&self) -> Api<MutatingWebhookConfiguration> {
-        Api::all(self.client.clone())
     }
 
     async fn prepare_namespace(&self) -> Result<()> {
@@ -269,27 +252,27 @@ impl Webhook {
         Ok(())
     }
 
-    async fn register(&self) -> Result<()> {
-        let port = self.options.registered_port.unwrap_or(self.port.number());
-        let manifest = registration(&self.options, port)?;
-        self.registrations().patch(&self.options.registration, &applied(), &Patch::Apply(manifest)).await?;
-        Ok(())
-    }
-
     fn command(&self) -> Command {
         let mut command = Command::new(&self.binary);
         command
             .arg("--listen")
             .arg(format!("127.0.0.1:{}", self.port.number()))
-            .args(["--hostname", "127.0.0.1"])
             .args(default_flag(&self.options.flags, "--shutdown-delay", "0s"))
             .args(["--namespace", &self.options.install_namespace])
-            .args(["--registration", &self.options.registration])
             .arg("--kubeconfig")
             .arg(&self.kubeconfig)
+            .args(self.own_certificates())
             .args(&self.options.flags)
             .envs(self.options.env.iter().map(|(name, value)| (name, value)));
         command
+    }
+
+    /// What a webhook with certificates of others has no flags for.
+    fn own_certificates(&self) -> Vec<&str> {
+        match self.options.flags.iter().any(|flag| flag.starts_with("--tls-cert-file")) {
+            true => Vec::new(),
+            false => vec!["--hostname", "127.0.0.1", "--registration", &self.options.registration],
+        }
     }
 
     /// Waits until a pod that the API server would make comes back with a record.
@@ -312,23 +295,4 @@ fn default_flag<'a>(given: &[String], flag: &'a str, value: &'a str) -> Vec<&'a 
 
 fn applied() -> PatchParams {
     PatchParams::apply("reload-tests").force()
-}
-
-/// As it is installed in a cluster, but for its name, its address and the choice of namespaces. The
-/// `caBundle` is the webhook's own to set.
-fn registration(options: &WebhookOptions, port: u16) -> Result<Value> {
-    let mut manifest = of_kind(&installed_manifests()?, "MutatingWebhookConfiguration")?;
-    manifest["metadata"]["name"] = json!(options.registration);
-    let webhook = &mut manifest["webhooks"][0];
-    webhook["name"] = json!(options.name());
-    if let Some(seconds) = options.timeout_seconds {
-        webhook["timeoutSeconds"] = json!(seconds);
-    }
-    webhook["clientConfig"] = json!({"url": format!("https://127.0.0.1:{port}/mutate")});
-    webhook["namespaceSelector"] = json!({"matchExpressions": [{
-        "key": "kubernetes.io/metadata.name",
-        "operator": "In",
-        "values": options.namespaces,
-    }]});
-    Ok(manifest)
 }

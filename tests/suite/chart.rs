@@ -1,67 +1,93 @@
 //! The chart: what it refuses, what it gives, and that a cluster takes it.
 
-use std::collections::BTreeSet;
-use std::time::Duration;
+#[path = "chart/cluster.rs"]
+mod cluster;
+#[path = "chart/monitoring.rs"]
+mod monitoring;
+#[path = "chart/refusals.rs"]
+mod refusals;
+#[path = "chart/values.rs"]
+mod values;
 
 use anyhow::{Context, Result, ensure};
-use k8s_openapi::api::core::v1::Pod;
-use kube::Api;
-use kube::api::ListParams;
-use reload_tests::helm::{RELEASE, chart, install_yaml, new_install_yaml, of_kind};
-use reload_tests::{Cluster, Helm, eventually};
+use reload_tests::Helm;
+use reload_tests::helm::{
+    RELEASE, chart, documents, install_yaml, installed_manifests, kustomized, made, of_kind,
+};
 use serde_json::{Value, json};
 
-const LIMIT: Duration = Duration::from_secs(60);
+use values::{argument, files};
 
 #[tokio::test]
 async fn it_passes_the_strict_lint_however_it_is_set() -> Result<()> {
     let helm = Helm::without_cluster().await?;
     let chart = chart().display().to_string();
-    for values in [
-        "replicas=2",
-        "secrets=false",
-        "namespaces={a,b}",
-        "flowControl.enabled=false",
-        "createNamespace=true",
-    ] {
-        let arguments = ["lint", "--strict", "--quiet", &chart, "-n", RELEASE, "--set", values];
-        let output = helm.output(&arguments).await?.success()?;
+    let lint = ["lint", "--strict", "--quiet", &chart, "-n", RELEASE];
+    let simple = ["secrets=false", "namespaces={a,b}", "createNamespace=true", "replicas=2"];
+    let simple = simple.map(|values| format!("--set={values}"));
+    for values in files()?.iter().map(|file| argument(file)).chain(simple) {
+        let output = helm.output(&[&lint[..], &[&values]].concat()).await?.success()?;
         ensure!(!output.stdout.contains("WARNING"), "{output}");
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn values_that_make_no_sense_are_refused_with_what_to_write() -> Result<()> {
+async fn what_is_made_from_it_in_the_checkout_is_what_it_gives() -> Result<()> {
+    ensure!(
+        made("install.yaml").await? == install_yaml(),
+        "deploy/install.yaml is old: run `make manifests`"
+    );
+    let readme = std::fs::read_to_string(chart().join("README.md"))?;
+    ensure!(made("README.md").await? == readme, "deploy/chart/README.md is old: run `make manifests`");
+    let undocumented: Vec<_> = readme.lines().filter(|line| line.ends_with("|  |")).collect();
+    ensure!(undocumented.is_empty(), "{undocumented:#?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn kustomize_gives_the_same_objects() -> Result<()> {
+    let (mut kustomized, mut manifests) = (documents(&kustomized().await?)?, installed_manifests()?);
+    for list in [&mut kustomized, &mut manifests] {
+        list.sort_by_key(|manifest| format!("{} {}", manifest["kind"], manifest["metadata"]["name"]));
+    }
+    ensure!(kustomized == manifests, "kustomize changes objects");
+    Ok(())
+}
+
+/// GitOps tools render it again and again, and compare.
+#[tokio::test]
+async fn rendered_twice_it_gives_the_same_bytes_and_looks_at_no_cluster() -> Result<()> {
     let helm = Helm::without_cluster().await?;
-    for (value, expected) in [
-        ("replica=3", "additional properties 'replica' not allowed"),
-        ("replicas=0", "at '/replicas': minimum: got 0, want 1"),
-        ("replicas=two", "at '/replicas': got string, want integer"),
-        ("secrets=maybe", "at '/secrets': got string, want boolean"),
-        ("namespaces=shop", "at '/namespaces': got string, want array"),
-        ("namespaces={Shop}", "'Shop' does not match pattern"),
-        ("namespaces={kube-system}", "at '/namespaces/0'"),
-        ("namespaces={kubectl-reload}", "where the webhook itself is installed"),
-        ("ignore={pod/x}", "'pod/x' does not match pattern"),
-        ("log.level=loud", "value must be one of 'error', 'warn', 'info', 'debug'"),
-        ("image.digest=latest", "'latest' does not match pattern"),
-        ("image.repository=", "at '/image/repository'"),
-        ("fullnameOverride=a_b", "'a_b' does not match pattern"),
-    ] {
-        let chart = chart().display().to_string();
-        let output = helm.output(&["template", RELEASE, &chart, "-n", RELEASE, "--set", value]).await?;
-        ensure!(
-            output.code != 0 && output.stderr.contains(expected),
-            "{value}: {expected:?} is not in {output}"
-        );
+    for file in files()? {
+        let render = ["template", &argument(&file)];
+        let (one, other) =
+            (helm.release(&render, RELEASE, &[]).await?, helm.release(&render, RELEASE, &[]).await?);
+        ensure!(one == other, "{file:?}");
+    }
+    let changing =
+        ["lookup", "now", "genCA", "genSelfSignedCert", "genSignedCert", "genPrivateKey", "uuidv4"];
+    let templates = walk(&chart().join("templates"))?;
+    ensure!(templates.len() > 20, "{} templates", templates.len());
+    for (path, text) in templates {
+        let actions = text.split("{{").skip(1).filter_map(|action| action.split("}}").next());
+        for word in actions.flat_map(|action| action.split(|c: char| !c.is_alphanumeric())) {
+            ensure!(!changing.contains(&word) && !word.starts_with("rand"), "{path}: {word}");
+        }
+        let objects = text.lines().filter(|line| line.starts_with("kind: ")).count();
+        ensure!(objects <= 1, "{path} holds {objects} objects");
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn the_manifests_in_the_checkout_are_those_of_the_chart() -> Result<()> {
-    ensure!(new_install_yaml().await? == install_yaml(), "deploy/install.yaml is old: run `make manifests`");
+async fn it_is_for_kubernetes_1_33_and_newer() -> Result<()> {
+    let helm = Helm::without_cluster().await?;
+    let chart = chart().display().to_string();
+    for (version, fits) in [("1.32.9", false), ("1.33.0", true), ("1.33.1-gke.100", true), ("1.36.3", true)] {
+        let output = helm.output(&["template", RELEASE, &chart, "--kube-version", version]).await?;
+        assert_eq!(output.code == 0, fits, "{version}: {output}");
+    }
     Ok(())
 }
 
@@ -103,36 +129,15 @@ async fn its_versions_are_those_of_the_workspace() -> Result<()> {
     Ok(())
 }
 
-/// On fake nodes, which run no image; see `node_install` for what the pods do.
-#[tokio::test]
-async fn a_cluster_takes_it_and_spreads_its_restricted_pods_over_the_nodes() -> Result<()> {
-    let cluster = Cluster::shared().await?;
-    let namespace = json!({
-        "apiVersion": "v1",
-        "kind": "Namespace",
-        "metadata": {"name": RELEASE, "labels": {"pod-security.kubernetes.io/enforce": "restricted"}},
-    });
-    cluster.kubectl().apply(&[namespace]).await?;
-    let helm = Helm::new(cluster).await?;
-    helm.release(&["install", "--wait", "--timeout", "60s"], RELEASE, &[]).await?;
-
-    let pods = Api::<Pod>::namespaced(cluster.client().await?, RELEASE);
-    let nodes = eventually("two pods run", LIMIT, async || {
-        let pods = pods.list(&ListParams::default()).await?.items;
-        let nodes: Option<BTreeSet<_>> =
-            pods.iter().map(|pod| pod.spec.as_ref()?.node_name.clone()).collect();
-        ensure!(pods.len() == 2, "{} pods", pods.len());
-        nodes.context("one is not scheduled")
-    })
-    .await?;
-    assert_eq!(nodes.len(), 2, "{nodes:?}");
-    let kubectl = cluster.kubectl().namespace(RELEASE);
-    let budget = kubectl.json(&["poddisruptionbudget", RELEASE]).await?;
-    assert_eq!(budget["spec"]["maxUnavailable"], 1);
-    helm.output(&["uninstall", RELEASE, "-n", RELEASE, "--wait"]).await?.success()?;
-
-    let manifests = chart().join("../install.yaml").display().to_string();
-    cluster.kubectl().run(&["apply", "-f", &manifests]).await?;
-    cluster.kubectl().run(&["delete", "--wait=false", "-f", &manifests]).await?;
-    Ok(())
+/// The path and the text of each file.
+fn walk(folder: &std::path::Path) -> Result<Vec<(String, String)>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        match path.is_dir() {
+            true => found.extend(walk(&path)?),
+            false => found.push((path.display().to_string(), std::fs::read_to_string(&path)?)),
+        }
+    }
+    Ok(found)
 }

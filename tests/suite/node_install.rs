@@ -1,6 +1,9 @@
 //! The webhook as it is installed in a cluster: by Helm, from the project's image, on a real node. The
 //! API server calls it through its Service.
 
+#[path = "node_install/traces.rs"]
+mod traces;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -17,7 +20,7 @@ use reload_tests::webhook::RECORD;
 use reload_tests::{
     Cluster, Helm, Namespace, Node, NodeOptions, Source, Workload, eventually, with_namespace,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
 /// How long the webhook's pods may take to start, be replaced or come back.
@@ -86,6 +89,21 @@ async fn an_upgrade_leaves_the_bundle_as_the_webhook_has_set_it() -> Result<()> 
             assert_eq!(bundle(node.cluster()).await?, before, "{server_side} {listed:?}");
         }
     }
+    Ok(())
+}
+
+#[tokio::test]
+#[cfg_attr(not(real_node), ignore = "a real node needs root on Linux, with CAP_SYS_ADMIN, and apt")]
+async fn helm_test_finds_nothing_to_mend() -> Result<()> {
+    let (node, _one) = installed().await?;
+    let helm = Helm::new(node.cluster()).await?;
+    let test = ["test", RELEASE, "-n", RELEASE, "--timeout", "120s"];
+    let output = helm.output(&test).await?.success()?;
+    let text = output.stdout.clone() + &output.stderr;
+    ensure!(text.contains("the webhook answers the API server"), "{output}");
+    let left =
+        node.cluster().kubectl().namespace(RELEASE).run(&["get", "pods,serviceaccounts,roles"]).await?;
+    ensure!(!left.contains("doctor"), "{left}");
     Ok(())
 }
 
@@ -174,18 +192,21 @@ async fn installed() -> Result<(&'static Node, MutexGuard<'static, ()>)> {
 async fn install(node: &Node) -> Result<()> {
     node.import(&image().await?).await?;
     let cluster = node.cluster();
-    let namespace = json!({
-        "apiVersion": "v1",
-        "kind": "Namespace",
-        "metadata": {"name": RELEASE, "labels": {"pod-security.kubernetes.io/enforce": "restricted"}},
-    });
-    cluster.kubectl().apply(&[namespace]).await?;
+    cluster.kubectl().apply(&[restricted_namespace()]).await?;
     let command = ["install", "--wait", "--timeout", "120s"];
     let installed = Helm::new(cluster).await?.release(&command, RELEASE, &VALUES).await;
     if installed.is_err() {
         eprintln!("{}", state(cluster).await?);
     }
     installed.map(drop)
+}
+
+fn restricted_namespace() -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {"name": RELEASE, "labels": {"pod-security.kubernetes.io/enforce": "restricted"}},
+    })
 }
 
 async fn pods(cluster: &Cluster) -> Result<Api<Pod>> {

@@ -62,6 +62,49 @@ async fn for_listed_namespaces_it_has_rights_in_these_alone() -> Result<()> {
     .await
 }
 
+#[tokio::test]
+async fn with_certificates_of_others_it_has_no_right_on_them_nor_on_its_registration() -> Result<()> {
+    with_namespace(cluster().await?, "files", async |ns| {
+        let values = ["certificates.source=certManager"];
+        let installation = Installation::start("cert-manager", &[&ns], &values).await?;
+        assert_eq!(installation.records(&ns).await?, ["settings env", "login env"]);
+        for (verb, what) in [
+            ("get", "mutatingwebhookconfigurations/zz-kubectl-reload"),
+            ("patch", "mutatingwebhookconfigurations/zz-kubectl-reload"),
+            ("update", "secrets/kubectl-reload-certificates"),
+            ("update", "secrets/kubectl-reload-tls"),
+        ] {
+            ensure!(!installation.may(verb, what, "cert-manager").await?, "it may {verb} {what}");
+        }
+        installation.uses_all_that_it_may().await
+    })
+    .await
+}
+
+#[tokio::test]
+async fn what_it_makes_goes_with_its_account() -> Result<()> {
+    with_namespace(cluster().await?, "going", async |ns| {
+        Installation::start("owned", &[&ns], &[]).await?.goes_with_its_account().await
+    })
+    .await
+}
+
+#[tokio::test]
+async fn the_doctor_of_helm_test_needs_the_rights_that_it_has() -> Result<()> {
+    with_namespace(cluster().await?, "patient", async |ns| {
+        let installation = Installation::start("examined", &[&ns], &[]).await?;
+        let (output, unused) = installation.doctor().await?;
+        let output = output.success()?;
+        for text in ["zz-kubectl-reload", "none is left out", "may not get secrets"] {
+            ensure!(output.stdout.contains(text), "{text:?} is not in {output}");
+        }
+        // The one is only asked after; for the other there has to be a Service, as in `node_install`.
+        assert_eq!(unused, ["get pods", "get services/proxy"], "{output}");
+        Ok(())
+    })
+    .await
+}
+
 #[test]
 fn a_right_that_nothing_uses_is_told() -> Result<()> {
     let role = |verbs: &[&str], names: &[&str]| {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 use axum_server::tls_rustls::RustlsConfig;
 use kube::Client;
-use reload_certs::{Event, FileCertificates, Name, Names, OwnCertificates, Serving, Settings};
+use reload_certs::{Account, Event, FileCertificates, Name, Names, OwnCertificates, Serving, Settings};
 use reload_core::source::SourceId;
 
 use crate::args::parse_long;
@@ -95,7 +95,8 @@ impl Certificates {
             .context("--ca-life, --certificate-life, --ca-overlap")?;
         let registration = Some(args.registration.clone());
         let own = OwnCertificates::new(client.clone(), namespace, &args.certificates, names, registration);
-        Ok(Self::Own(Box::new(own.with_settings(settings))))
+        let account = Account::new(client.clone(), namespace);
+        Ok(Self::Own(Box::new(own.with_settings(settings).owned_by(account))))
     }
 
     /// The first certificate: of an own CA once there is one, of files at once.

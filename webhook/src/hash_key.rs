@@ -3,7 +3,8 @@
 //! A rotation is a change of that Secret: its `key` becomes an entry `previous` (or one whose name
 //! begins so), and 32 new random bytes the `key`. Each replica takes it up within a minute; records
 //! name the key that they were written under by its id, and readers find it among the earlier ones.
-//! docs/operations.md has the commands.
+//! docs/operations.md has the commands. The Secret belongs to the webhook's service account, and goes
+//! with it.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -12,8 +13,10 @@ use std::time::Duration;
 
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::{ObjectMeta, PostParams};
 use kube::{Api, Client};
+use reload_certs::Account;
 use reload_core::hash_key::HashKey;
 use reload_core::source::SourceId;
 use tokio::sync::watch;
@@ -60,6 +63,7 @@ enum Error {
 /// Where the hash key is kept, and who is told of it.
 pub(crate) struct Search {
     secrets: Api<Secret>,
+    account: Account,
     api: Arc<ApiServer>,
     metrics: Arc<Metrics>,
     namespace: String,
@@ -75,14 +79,16 @@ impl Search {
         namespace: String,
     ) -> (Self, Known) {
         let (found, known) = watch::channel(None);
-        (Self { secrets: Api::namespaced(client, &namespace), api, metrics, namespace, found }, known)
+        let account = Account::new(client.clone(), &namespace);
+        let secrets = Api::namespaced(client, &namespace);
+        (Self { secrets, account, api, metrics, namespace, found }, known)
     }
 
     /// Finds or makes the hash key; what hinders it is logged. Returns how long to wait until it is
     /// looked for again.
     pub(crate) async fn once(&self) -> Duration {
         let known = self.found.borrow().clone();
-        match find_or_make(&self.secrets, &self.api, &self.namespace, known.as_deref()).await {
+        match self.find_or_make(known.as_deref()).await {
             Ok(key) => {
                 if known.is_none_or(|known| known.id() != key.id()) {
                     tracing::info!(id = %key.id(), "hash key found");
@@ -115,6 +121,45 @@ impl Search {
             wait = self.once().await;
         }
     }
+
+    /// Finds the key, or makes one: the one that this replica has in use, if its Secret was deleted, or
+    /// else a new one.
+    async fn find_or_make(&self, known: Option<&HashKey>) -> Result<HashKey, Error> {
+        if let Some(key) = find(&self.api, &self.namespace).await? {
+            return Ok(key);
+        }
+        let owner = self.account.owner().await;
+        let secret = fresh(known, owner)?;
+        let params = PostParams::default();
+        let created = tokio::time::timeout(TIMEOUT, self.secrets.create(&params, &secret)).await;
+        // Another replica may have been faster: whatever is there now is the key.
+        let made = find(&self.api, &self.namespace).await?;
+        made.ok_or_else(|| Error::NotMade {
+            namespace: self.namespace.clone(),
+            cause: match created {
+                Err(_) => "no answer in time".to_owned(),
+                Ok(created) => created.err().map(|error| reason(&error)).unwrap_or_default(),
+            },
+        })
+    }
+}
+
+/// A Secret with this key, or with a new one.
+fn fresh(known: Option<&HashKey>, owner: Option<OwnerReference>) -> Result<Secret, Error> {
+    let mut bytes = Zeroizing::new([0; HashKey::LENGTH]);
+    match known {
+        Some(key) => bytes.copy_from_slice(key.as_bytes()),
+        None => getrandom::fill(bytes.as_mut_slice()).map_err(Error::Random)?,
+    }
+    Ok(Secret {
+        metadata: ObjectMeta {
+            name: Some(HashKey::SECRET_NAME.to_owned()),
+            owner_references: owner.map(|owner| vec![owner]),
+            ..ObjectMeta::default()
+        },
+        data: Some(BTreeMap::from([(HashKey::SECRET_KEY.to_owned(), ByteString(bytes.to_vec()))])),
+        ..Secret::default()
+    })
 }
 
 /// What the API server said, or that it did not: never an answer's body.
@@ -124,40 +169,6 @@ fn reason(error: &kube::Error) -> String {
         kube::Error::SerdeError(_) => "an answer that is no Secret".to_owned(),
         other => other.to_string(),
     }
-}
-
-/// Finds the key, or makes one: the one that this replica has in use, if its Secret was deleted, or
-/// else a new one.
-async fn find_or_make(
-    secrets: &Api<Secret>,
-    api: &ApiServer,
-    namespace: &str,
-    known: Option<&HashKey>,
-) -> Result<HashKey, Error> {
-    if let Some(key) = find(api, namespace).await? {
-        return Ok(key);
-    }
-    let mut bytes = Zeroizing::new([0; HashKey::LENGTH]);
-    match known {
-        Some(key) => bytes.copy_from_slice(key.as_bytes()),
-        None => getrandom::fill(bytes.as_mut_slice()).map_err(Error::Random)?,
-    }
-    let secret = Secret {
-        metadata: ObjectMeta { name: Some(HashKey::SECRET_NAME.to_owned()), ..ObjectMeta::default() },
-        data: Some(BTreeMap::from([(HashKey::SECRET_KEY.to_owned(), ByteString(bytes.to_vec()))])),
-        ..Secret::default()
-    };
-    let params = PostParams::default();
-    let created = tokio::time::timeout(TIMEOUT, secrets.create(&params, &secret)).await;
-    // Another replica may have been faster: whatever is there now is the key.
-    let made = find(api, namespace).await?;
-    made.ok_or_else(|| Error::NotMade {
-        namespace: namespace.to_owned(),
-        cause: match created {
-            Err(_) => "no answer in time".to_owned(),
-            Ok(created) => created.err().map(|error| reason(&error)).unwrap_or_default(),
-        },
-    })
 }
 
 async fn find(api: &ApiServer, namespace: &str) -> Result<Option<HashKey>, Error> {

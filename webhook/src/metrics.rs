@@ -30,6 +30,7 @@ pub(crate) struct Metrics {
     fail_open: Family<ByCause, Counter>,
     pub(crate) panics: Counter<u64, AtomicU64>,
     pub(crate) breaker_open: Gauge,
+    ready: Gauge,
     pub(crate) certificate_not_after: Gauge,
     /// There only where the CA is the webhook's own.
     ca_not_after: Family<Vec<(String, String)>, Gauge>,
@@ -42,6 +43,7 @@ pub(crate) enum ReviewResult {
     Recorded,
     NothingToRecord,
     NotAPodCreation,
+    Excluded,
     InvalidPod,
     TooManyReferences,
     TooLong,
@@ -84,7 +86,7 @@ impl ReviewResult {
     /// Why the pod has no record, where it should have one.
     pub(crate) fn cause(self) -> Option<Cause> {
         match self {
-            Self::Recorded | Self::NothingToRecord | Self::NotAPodCreation => None,
+            Self::Recorded | Self::NothingToRecord | Self::NotAPodCreation | Self::Excluded => None,
             Self::InvalidPod => Some(Cause::InvalidPod),
             Self::TooManyReferences => Some(Cause::TooManyReferences),
             Self::TooLong => Some(Cause::TooLong),
@@ -171,6 +173,7 @@ impl Metrics {
             fail_open: Family::default(),
             panics: Counter::default(),
             breaker_open: Gauge::default(),
+            ready: Gauge::default(),
             certificate_not_after: Gauge::default(),
             ca_not_after: Family::default(),
             hash_key: Family::default(),
@@ -191,6 +194,7 @@ impl Metrics {
         r.register("panics", "Requests in which the webhook panicked", m.panics.clone());
         let help = "1 while the API server answers no reads and sources are left unread at once";
         r.register("breaker_open", help, m.breaker_open.clone());
+        r.register("ready", "1 while /readyz says so", m.ready.clone());
         let help = "When the serving certificate expires, as Unix time";
         let gauge = m.certificate_not_after.clone();
         r.register_with_unit("certificate_not_after_timestamp", help, Unit::Seconds, gauge);
@@ -241,8 +245,9 @@ impl Metrics {
         }
     }
 
-    /// The text that a scrape gets.
-    pub(crate) fn encode(&self) -> Result<String, std::fmt::Error> {
+    /// The text that a scrape gets from a server that is ready, or is not.
+    pub(crate) fn encode(&self, ready: bool) -> Result<String, std::fmt::Error> {
+        self.ready.set(ready.into());
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &self.registry)?;
         Ok(text)

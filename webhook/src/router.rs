@@ -29,6 +29,16 @@ pub(crate) struct App {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) health: Arc<Health>,
     pub(crate) deadline: Duration,
+    /// The webhook's own.
+    pub(crate) namespace: String,
+}
+
+impl App {
+    /// Namespaces whose pods are never recorded: the registration does not send them, and whoever else
+    /// does learns nothing of what lies there.
+    fn leaves_out(&self, namespace: &str) -> bool {
+        namespace == self.namespace || namespace == "kube-system"
+    }
 }
 
 /// `POST /mutate`, and what operators ask for.
@@ -106,10 +116,8 @@ struct Outcome {
 async fn answer(app: &App, request: review::Request, room: Taken, deadline: Instant) -> Outcome {
     let review::Request { uid, namespace, name, subject } = request;
     let (pod, place) = match subject {
-        Reviewed::Other => {
-            let (answer, result) = (Answer::unmodified(uid), ReviewResult::NotAPodCreation);
-            return Outcome { answer, result, causes: Vec::new() };
-        }
+        Reviewed::Other => return Outcome::unmodified(uid, ReviewResult::NotAPodCreation),
+        _ if app.leaves_out(&namespace) => return Outcome::unmodified(uid, ReviewResult::Excluded),
         Reviewed::Pod(pod, place) if is_namespace(&namespace) => (pod, place),
         Reviewed::TooLarge(place) => {
             return Outcome::unrecorded(uid, place, ReviewResult::TooManyReferences);
@@ -171,6 +179,10 @@ async fn recorded(
 }
 
 impl Outcome {
+    fn unmodified(uid: String, result: ReviewResult) -> Self {
+        Self { answer: Answer::unmodified(uid), result, causes: Vec::new() }
+    }
+
     fn unrecorded(uid: String, place: Place, result: ReviewResult) -> Self {
         let causes = result.cause().into_iter().collect();
         Self { answer: Answer::unrecorded(uid, place), result, causes }
@@ -205,7 +217,7 @@ async fn readyz(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Respo
 }
 
 async fn metrics(State(app): State<Arc<App>>) -> Response {
-    match app.metrics.encode() {
+    match app.metrics.encode(app.health.readiness().is_ready()) {
         Ok(text) => ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }

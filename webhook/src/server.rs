@@ -1,6 +1,7 @@
 //! The server: its parts, how they start, how they end.
 
-use std::net::SocketAddr;
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,7 +46,8 @@ const STREAMS: u32 = 1024;
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Serving")]
 pub(crate) struct ServingArgs {
-    /// Address and port to serve on: reviews, /livez, /readyz and /metrics, all over TLS.
+    /// Address and port to serve on: reviews, /livez, /readyz and /metrics, all over TLS. [::] is all
+    /// addresses, those of IPv4 too.
     #[arg(long, env = "KUBECTL_RELOAD_LISTEN", default_value = "0.0.0.0:8443")]
     pub(crate) listen: SocketAddr,
 
@@ -136,6 +138,7 @@ impl Shared {
             health: Arc::new(Health::new(api.clone(), clock.clone())),
             metrics,
             deadline,
+            namespace: args.cluster.namespace.clone(),
         });
         Self { app, search, clock, api }
     }
@@ -191,12 +194,25 @@ impl Parts {
     }
 }
 
-/// Takes the address, so that a wrong one is told at once, and does not accept connections yet.
+/// Takes the address, so that a wrong one is told at once, and does not accept connections yet. All
+/// addresses of a host without IPv6 are those of IPv4.
 fn bind(address: SocketAddr) -> anyhow::Result<TcpSocket> {
+    let bound = match bound(address) {
+        Err(error) if is_all_of_ipv6(address) && error.kind() != ErrorKind::AddrInUse => {
+            bound(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), address.port()))
+        }
+        bound => bound,
+    };
+    bound.with_context(|| format!("cannot listen on {address}: choose another address by --listen"))
+}
+
+fn bound(address: SocketAddr) -> std::io::Result<TcpSocket> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     socket.set_reuseaddr(true)?;
-    socket
-        .bind(address)
-        .with_context(|| format!("cannot listen on {address}: choose another address by --listen"))?;
+    socket.bind(address)?;
     Ok(socket)
+}
+
+fn is_all_of_ipv6(address: SocketAddr) -> bool {
+    address.is_ipv6() && address.ip().is_unspecified()
 }

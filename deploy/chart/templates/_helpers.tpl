@@ -16,8 +16,9 @@
 {{- end }}
 {{- end }}
 
+{{/* The plugin finds the webhook by its name, which nameOverride therefore leaves alone. */}}
 {{- define "kubectl-reload.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "kubectl-reload.name" . }}
+app.kubernetes.io/name: {{ .Chart.Name }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
@@ -26,6 +27,9 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- with .Values.labels }}
+{{ toYaml . }}
+{{- end }}
 {{- end }}
 
 {{- define "kubectl-reload.image" -}}
@@ -36,9 +40,33 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end }}
 {{- end }}
 
-{{/* The Secret that keeps the webhook's CA and certificate. */}}
+{{/* The Secret that keeps the webhook's own CA and certificate. */}}
 {{- define "kubectl-reload.certificates" -}}
 {{ include "kubectl-reload.fullname" . }}-certificates
+{{- end }}
+
+{{/* The name that the serving certificate has to be valid for. */}}
+{{- define "kubectl-reload.hostname" -}}
+{{ include "kubectl-reload.fullname" . }}.{{ .Release.Namespace }}.svc
+{{- end }}
+
+{{/* The Secret with a certificate that is not the webhook's own: it is mounted. */}}
+{{- define "kubectl-reload.tls" -}}
+{{- if eq .Values.certificates.source "secret" }}
+{{- .Values.certificates.secret.name }}
+{{- else }}
+{{- include "kubectl-reload.fullname" . }}-tls
+{{- end }}
+{{- end }}
+
+{{/* Whether cert-manager has to be told of a CA, too. */}}
+{{- define "kubectl-reload.ownIssuer" -}}
+{{- if and (eq .Values.certificates.source "certManager") (not .Values.certificates.certManager.issuerRef) }}true{{ end }}
+{{- end }}
+
+{{/* Whether the webhook has Secrets of its own. */}}
+{{- define "kubectl-reload.ownSecrets" -}}
+{{- if or (eq .Values.certificates.source "own") .Values.secrets }}true{{ end }}
 {{- end }}
 
 {{/* Its name decides when it is called: last, so that it sees what other webhooks add. */}}
@@ -57,4 +85,33 @@ zz-kubectl-reload
 - kind: ServiceAccount
   name: {{ include "kubectl-reload.fullname" . }}
   namespace: {{ .Release.Namespace }}
+{{- end }}
+
+{{/* Without the fields that are set to null, which Helm keeps where a parent chart sets them. */}}
+{{- define "kubectl-reload.podSecurityContext" -}}
+{{- $context := dict }}
+{{- range $field, $value := .Values.podSecurityContext }}
+{{- if not (kindIs "invalid" $value) }}
+{{- $_ := set $context $field $value }}
+{{- end }}
+{{- end }}
+{{- toYaml $context }}
+{{- end }}
+
+{{/* How Prometheus verifies the certificate; takes the chart's context and a monitor's values. */}}
+{{- define "kubectl-reload.tlsConfig" -}}
+{{- $root := index . 0 }}
+{{- $monitor := index . 1 }}
+{{- if $monitor.tlsConfig }}
+{{- toYaml $monitor.tlsConfig }}
+{{- else if eq $root.Values.certificates.source "certManager" -}}
+serverName: {{ include "kubectl-reload.hostname" $root }}
+ca:
+  secret:
+    name: {{ include "kubectl-reload.tls" $root }}
+    key: ca.crt
+{{- else -}}
+# The CA is in the registration alone. What is scraped are counts.
+insecureSkipVerify: true
+{{- end }}
 {{- end }}

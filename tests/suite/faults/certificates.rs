@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use reload_tests::{Cluster, Load, eventually, with_namespace};
+use reload_tests::{Authority, Cluster, Load, MountedPair, Webhook, eventually, with_namespace};
 
 use super::replicas::{both_ready, two_replicas};
 use super::{given_up, sources};
@@ -46,6 +46,46 @@ async fn rotation_under_load_fails_no_handshake_and_leaves_no_pod_unrecorded() -
         .await?;
         let made = load.stop().await?;
         assert_eq!(given_up(&ns, &one).await?, before, "of {made} reviews");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn files_that_are_exchanged_under_load_leave_no_pod_unrecorded_whoever_signed_them() -> Result<()> {
+    let cluster = Cluster::shared().await?;
+    with_namespace(cluster, "exchange", async |ns| {
+        let (one, other) = (Authority::new("one")?, Authority::new("other")?);
+        let mut mounted = MountedPair::new(cluster.folder().join("exchange"), &one.issue(30)?)?;
+        let mut options = ns.webhook_options();
+        options.flags.extend(mounted.flags());
+        options.ca_bundle = Some(one.pem());
+        sources(&ns).await?;
+        let webhook = Webhook::start(cluster, options).await?;
+        let before = given_up(&ns, &webhook).await?;
+        let load = Load::start(&ns, 2).await?;
+        // As whoever changes the CA has to: the next one is trusted before it has signed anything.
+        webhook.set_bundle(&(one.pem() + &other.pem())).await?;
+        for pair in [one.issue(60)?, other.issue(90)?] {
+            mounted.exchange(&pair)?;
+            eventually("it is served", LIMIT, async || {
+                let metrics = webhook.metrics().await?;
+                let expires =
+                    metrics.sum("kubectl_reload_webhook_certificate_not_after_timestamp_seconds", &[]);
+                ensure!(expires == pair.not_after as f64, "{expires}, not {}", pair.not_after);
+                Ok(())
+            })
+            .await?;
+        }
+        webhook.set_bundle(&other.pem()).await?;
+        let made = load.made();
+        eventually("pods are made with the new CA alone", LIMIT, async || {
+            ensure!(load.made() > made + 20, "{}", load.made());
+            Ok(())
+        })
+        .await?;
+        let made = load.stop().await?;
+        assert_eq!(given_up(&ns, &webhook).await?, before, "of {made} reviews");
         Ok(())
     })
     .await

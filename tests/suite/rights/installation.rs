@@ -7,14 +7,15 @@ use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
 use k8s_openapi::api::core::v1::{Secret, ServiceAccount};
 use k8s_openapi::api::flowcontrol::v1::FlowSchema;
-use kube::api::{Api, Patch, PatchParams, PostParams};
+use kube::api::{Api, ListParams, Patch, PatchParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config, ResourceExt};
 use reload_tests::helm::{RELEASE, of_kind};
 use reload_tests::manifest::{config_map, secret};
 use reload_tests::webhook::RECORD;
 use reload_tests::{
-    Cluster, ClusterOptions, Helm, Namespace, Source, Webhook, WebhookOptions, Workload, eventually,
+    Authority, Cluster, ClusterOptions, Helm, MountedPair, Namespace, Output, Source, Webhook,
+    WebhookOptions, Workload, eventually,
 };
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
@@ -25,7 +26,8 @@ use crate::grant::{Request, grants, requests, unused};
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// What the local process is told by the tests instead.
-const OURS: [&str; 3] = ["--listen=", "--namespace=", "--registration="];
+const OURS: [&str; 5] =
+    ["--listen=", "--namespace=", "--registration=", "--tls-cert-file=", "--tls-private-key-file="];
 
 /// The registration has one name in a cluster, so that one webhook is installed at a time.
 static ONE: Mutex<()> = Mutex::const_new(());
@@ -57,39 +59,96 @@ pub(crate) struct Installation<'a> {
     manifests: Vec<Value>,
     kubeconfig: PathBuf,
     cluster: &'a Cluster,
-    _webhook: Webhook,
+    webhook: Webhook,
     _one: MutexGuard<'static, ()>,
 }
 
 impl<'a> Installation<'a> {
-    /// Installs what the chart gives with these values in a namespace of its own, but for the pods:
-    /// the webhook is a local process. When this returns, it has made its Secrets, has once mended
-    /// one of them, and records pods of these namespaces.
+    /// Installs what the chart gives with these values in a namespace of its own, but for the pods, and
+    /// for what cert-manager would see: the webhook is a local process. When this returns, it has made
+    /// its Secrets, has once mended one of them, and records pods of these namespaces.
     pub(crate) async fn start(name: &str, seen: &[&Namespace<'a>], values: &[&str]) -> Result<Self> {
         let one = ONE.lock().await;
         let cluster = seen.first().context("it sees no namespace")?.cluster();
         let values = [&["createNamespace=true"], values].concat();
         let manifests = Helm::new(cluster).await?.manifests(name, &values).await?;
         let elsewhere = |manifest: &&Value| {
-            !["Deployment", "MutatingWebhookConfiguration"].iter().any(|kind| manifest["kind"] == *kind)
+            let kinds = ["Deployment", "MutatingWebhookConfiguration", "Certificate", "Issuer"];
+            !kinds.iter().any(|kind| manifest["kind"] == *kind)
         };
         let (namespace, others): (Vec<_>, Vec<_>) =
             manifests.iter().filter(elsewhere).cloned().partition(|manifest| manifest["kind"] == "Namespace");
         cluster.kubectl().apply(&namespace).await?;
         cluster.kubectl().apply(&others).await?;
 
-        let kubeconfig = kubeconfig(cluster, name).await?;
+        let kubeconfig = kubeconfig(cluster, name, RELEASE).await?;
         let namespaces: Vec<_> = seen.iter().map(|ns| ns.name()).collect();
-        let options = WebhookOptions {
+        let mut options = WebhookOptions {
             install_namespace: name.to_owned(),
             kubeconfig: Some(kubeconfig.clone()),
             flags: flags(&manifests)?,
             ..WebhookOptions::installed(&namespaces)
         };
-        let mut webhook = Webhook::start(cluster, options).await?;
-        garble_certificates(cluster, name).await?;
-        webhook.restart().await?;
-        Ok(Self { namespace: name.to_owned(), manifests, kubeconfig, cluster, _webhook: webhook, _one: one })
+        let webhook = match values.contains(&"certificates.source=certManager") {
+            true => {
+                let authority = Authority::new(name)?;
+                let mounted = MountedPair::new(cluster.folder().join(name), &authority.issue(30)?)?;
+                options.flags.extend(mounted.flags());
+                options.ca_bundle = Some(authority.pem());
+                Webhook::start(cluster, options).await?
+            }
+            false => {
+                let mut webhook = Webhook::start(cluster, options).await?;
+                garble_certificates(cluster, name).await?;
+                webhook.restart().await?;
+                webhook
+            }
+        };
+        Ok(Self { namespace: name.to_owned(), manifests, kubeconfig, cluster, webhook, _one: one })
+    }
+
+    /// Its Secrets go when its account goes, by whatever that is removed.
+    pub(crate) async fn goes_with_its_account(self) -> Result<()> {
+        let secrets = Api::<Secret>::namespaced(self.cluster.client().await?, &self.namespace);
+        let names = async || -> Result<Vec<String>> {
+            let secrets = secrets.list_metadata(&ListParams::default()).await?;
+            Ok(secrets.iter().map(ResourceExt::name_any).collect())
+        };
+        assert_eq!(names().await?, ["kubectl-reload-certificates", "kubectl-reload-hash-key"]);
+        self.webhook.uninstall().await?;
+        self.cluster.kubectl().namespace(&self.namespace).run(&["delete", "serviceaccount", RELEASE]).await?;
+        eventually("its Secrets are gone", LIMIT, async || {
+            let left = names().await?;
+            ensure!(left.is_empty(), "{left:?}");
+            Ok(())
+        })
+        .await
+    }
+
+    /// Asks the doctor as `helm test` does, with the rights that it has then. Gives what it says, and
+    /// which of its rights it has not used.
+    pub(crate) async fn doctor(&self) -> Result<(Output, Vec<String>)> {
+        let tests = Helm::new(self.cluster).await?.tests(&self.namespace).await?;
+        let pod = of_kind(&tests, "Pod")?;
+        let others: Vec<Value> = tests.iter().filter(|manifest| manifest["kind"] != "Pod").cloned().collect();
+        self.cluster.kubectl().apply(&others).await?;
+        let arguments = pod.pointer("/spec/containers/0/args").and_then(Value::as_array);
+        let arguments: Vec<&str> =
+            arguments.context("the Pod has no arguments")?.iter().filter_map(Value::as_str).collect();
+        let name = format!("{RELEASE}-doctor");
+        let account = format!("system:serviceaccount:{}:{name}", self.namespace);
+        let kubeconfig = kubeconfig(self.cluster, &self.namespace, &name).await?;
+        let output = self.cluster.kubectl().kubeconfig(&kubeconfig).reload(&arguments).await?;
+        let log = log(self.cluster.folder());
+        let grants = grants(&others)?;
+        let asked = eventually("it has asked for the pods", LIMIT, async || {
+            let seen = requests(&log, &account)?;
+            ensure!(seen.iter().any(|request| request.verb == "list"), "{} requests", seen.len());
+            Ok(seen)
+        })
+        .await?;
+        let unused = unused(&grants, &asked, "elsewhere").into_iter();
+        Ok((output, unused.map(|grant| format!("{} {}", grant.verb, grant.resource)).collect()))
     }
 
     /// What a new pod that uses a ConfigMap and a Secret has recorded of them: `settings env`, with
@@ -145,7 +204,7 @@ impl<'a> Installation<'a> {
     pub(crate) async fn uses_all_that_it_may(&self) -> Result<()> {
         let log = log(self.cluster.folder());
         let grants = grants(&self.manifests)?;
-        ensure!(grants.len() > 5, "{} grants were found only", grants.len());
+        ensure!(grants.len() > 3, "{} grants were found only", grants.len());
         let seen = eventually("each right has been used", LIMIT, async || {
             let seen = requests(&log, &self.account())?;
             let left = unused(&grants, &seen, &self.namespace);
@@ -177,20 +236,20 @@ fn flags(manifests: &[Value]) -> Result<Vec<String>> {
     Ok(theirs.map(str::to_owned).collect())
 }
 
-/// A kubeconfig with a token of the chart's account, as the kubelet would ask for it.
-async fn kubeconfig(cluster: &Cluster, namespace: &str) -> Result<PathBuf> {
+/// A kubeconfig with a token of one of the chart's accounts, as the kubelet would ask for it.
+async fn kubeconfig(cluster: &Cluster, namespace: &str, account: &str) -> Result<PathBuf> {
     let accounts = Api::<ServiceAccount>::namespaced(cluster.client().await?, namespace);
     let request = TokenRequest {
         spec: Some(TokenRequestSpec { expiration_seconds: Some(3600), ..TokenRequestSpec::default() }),
         ..TokenRequest::default()
     };
-    let made = accounts.create_token_request(RELEASE, &PostParams::default(), &request).await?;
+    let made = accounts.create_token_request(account, &PostParams::default(), &request).await?;
     let token = made.status.context("no token")?.token;
     let mut kubeconfig: Value = serde_json::to_value(Kubeconfig::read_from(cluster.kubeconfig())?)?;
     for user in kubeconfig["users"].as_array_mut().into_iter().flatten() {
         user["user"] = json!({"token": token});
     }
-    let path = cluster.folder().join(format!("{namespace}.kubeconfig"));
+    let path = cluster.folder().join(format!("{namespace}-{account}.kubeconfig"));
     std::fs::write(&path, kubeconfig.to_string())?;
     Ok(path)
 }

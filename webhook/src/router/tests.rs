@@ -58,6 +58,7 @@ impl Webhook {
             health: Arc::new(Health::new(api, clock)),
             metrics,
             deadline: DEADLINE,
+            namespace: "kubectl-reload".to_owned(),
         });
         Self { router: router(app.clone()), app }
     }

@@ -46,6 +46,7 @@ async fn metrics_are_named_as_documented() {
         "reads_coalesced_total 0",
         "panics_total 0",
         "breaker_open 0",
+        "ready 0",
         "certificate_not_after_timestamp_seconds 5",
         "ca_not_after_timestamp_seconds{} 7",
         "hash_key_info{id=\"00112233\"} 1",

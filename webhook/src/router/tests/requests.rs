@@ -77,6 +77,17 @@ async fn what_is_no_new_pod_and_what_is_no_pod_at_all_is_admitted_as_it_is() {
 }
 
 #[tokio::test]
+async fn nobody_learns_of_the_sources_beside_the_webhook_and_in_kube_system() {
+    let api = Api::new(Doing::Answers);
+    let webhook = Webhook::new(&api, USUAL);
+    for namespace in ["kubectl-reload", "kube-system"] {
+        assert_eq!(webhook.review(&user(namespace)).await.patch, Value::Null, "{namespace}");
+    }
+    assert_eq!(api.requests(), Vec::<String>::new());
+    webhook.assert_metric("reviews_total{result=\"excluded\"} 2").await;
+}
+
+#[tokio::test]
 async fn a_dry_run_has_the_same_answer_and_a_second_call_replaces_the_first() {
     let webhook = Webhook::new(&Api::new(Doing::Answers), USUAL);
     let first = webhook.review(&user("x")).await;
