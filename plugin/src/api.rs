@@ -14,6 +14,9 @@ use zeroize::Zeroizing;
 
 use crate::connection::auth_cause;
 
+/// How a [snapshot](crate::snapshot) answers what its files do not tell: it was the wrong one to ask.
+pub(crate) const NOT_HELD: StatusCode = StatusCode::MISDIRECTED_REQUEST;
+
 /// Objects of a list that one request asks for.
 const PAGE: usize = 500;
 
@@ -29,6 +32,9 @@ pub(crate) enum ApiError {
     /// The right is missing.
     #[error("may not {what}: grant the right, and check it with: {check}")]
     Forbidden { what: String, check: String },
+    /// Files stand in for the cluster, and do not tell.
+    #[error("cannot {what}: {why}. What to write is shown by: kubectl reload status --help")]
+    NotHeld { what: String, why: String },
     /// Not logged in.
     #[error(
         "the cluster does not accept these credentials to {what}: log in again, or check the user with: kubectl auth whoami"
@@ -53,7 +59,15 @@ pub(crate) enum ApiError {
 impl ApiError {
     /// Whether a right is missing, so that the rest of an answer can still be given.
     pub(crate) fn is_forbidden(&self) -> bool {
-        matches!(self, Self::Forbidden { .. })
+        matches!(self, Self::Forbidden { .. } | Self::NotHeld { .. })
+    }
+
+    /// What files do not tell, where they stand in for the cluster.
+    pub(crate) fn not_held(&self) -> Option<&str> {
+        match self {
+            Self::NotHeld { why, .. } => Some(why),
+            _ => None,
+        }
     }
 
     /// Whether there is no such thing.
@@ -77,6 +91,7 @@ impl ApiError {
         let what = resource.what(verb);
         match code {
             StatusCode::FORBIDDEN => Self::Forbidden { what, check: resource.check(verb) },
+            NOT_HELD => Self::NotHeld { what, why: message },
             StatusCode::UNAUTHORIZED => Self::Unauthorized { what },
             StatusCode::NOT_FOUND => Self::NotFound { what },
             status => Self::Refused { what, status, message },

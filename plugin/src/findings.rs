@@ -1,5 +1,7 @@
 //! Findings: what a command is about, fetched, judged and rolled up to workloads.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use kube::Client;
 
@@ -8,6 +10,7 @@ use crate::inventory::Inventory;
 use crate::report::{WorkloadReport, find_rolling, roll_up};
 use crate::rollout;
 use crate::scope::Target;
+use crate::snapshot::Snapshot;
 use crate::survey::{JudgementArgs, survey};
 use crate::workload::{Kind, WorkloadName};
 
@@ -22,6 +25,9 @@ pub(crate) enum FindError {
     /// A workload that is named and does not exist.
     #[error("{workload} does not exist in namespace {namespace:?}: see kubectl get {kind} -n {namespace}")]
     NoWorkload { workload: String, namespace: String, kind: String },
+    /// A workload that is named, and that files do not hold.
+    #[error("no pod of {0} is in the files: see what is there without naming it")]
+    NotHeld(String),
 }
 
 /// Fetches and judges what a command is about.
@@ -35,7 +41,45 @@ pub(crate) async fn find(
     targets: &[Target],
     judgement: &JudgementArgs,
 ) -> Result<Vec<WorkloadReport>, FindError> {
-    let mut inventory = Inventory::fetch(client, namespace, selector).await?;
+    let inventory = Inventory::fetch(client, namespace, selector).await?;
+    let reports = find_among(client, inventory, targets, judgement, Timestamp::now()).await?;
+    let unmatched = |target: &&Target| !reports.iter().any(|report| target.matches(&report.workload));
+    check(client, namespace, reports.is_empty(), targets.iter().filter(unmatched)).await?;
+    Ok(reports)
+}
+
+/// Judges what files hold in place of a cluster; without a namespace, whatever is named may be in any.
+///
+/// # Errors
+/// When a kind is not held that nothing can be judged without, or a name that was given is not there.
+pub(crate) async fn find_held(
+    snapshot: &Arc<Snapshot>,
+    namespace: Option<&str>,
+    selector: Option<&str>,
+    targets: &[Target],
+    judgement: &JudgementArgs,
+) -> Result<Vec<WorkloadReport>, FindError> {
+    let client = snapshot.client();
+    let mut inventory = Inventory::fetch(&client, namespace, selector).await?;
+    inventory.doubt_absences(|namespace, kind| snapshot.doubt_absence(namespace, kind));
+    let reports = find_among(&client, inventory, targets, judgement, snapshot.taken_at()).await?;
+    let named = targets.iter().filter_map(|target| Some((target, target.name.as_ref()?)));
+    for (target, name) in named {
+        if !reports.iter().any(|report| target.matches(&report.workload)) {
+            return Err(FindError::NotHeld(format!("{}/{name}", target.kind.singular())));
+        }
+    }
+    Ok(reports)
+}
+
+/// Judges what an inventory holds, at that time.
+async fn find_among(
+    client: &Client,
+    mut inventory: Inventory,
+    targets: &[Target],
+    judgement: &JudgementArgs,
+    now: Timestamp,
+) -> Result<Vec<WorkloadReport>, FindError> {
     if targets.iter().any(|target| matches!(target.kind, Kind::Deployment | Kind::Rollout))
         && let Some(error) = inventory.without_replica_sets.take()
     {
@@ -45,9 +89,7 @@ pub(crate) async fn find(
         |workload: &WorkloadName| targets.is_empty() || targets.iter().any(|target| target.matches(workload));
     let pods = survey(client, &inventory, judgement, wanted).await?;
     let mut reports = roll_up(&pods);
-    find_rolling(client, &inventory, &pods, &mut reports, Timestamp::now()).await;
-    let unmatched = |target: &&Target| !reports.iter().any(|report| target.matches(&report.workload));
-    check(client, namespace, reports.is_empty(), targets.iter().filter(unmatched)).await?;
+    find_rolling(client, &inventory, &pods, &mut reports, now).await;
     Ok(reports)
 }
 

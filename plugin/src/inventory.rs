@@ -3,6 +3,8 @@
 //! The metadata of a source may hold a copy of its values in an annotation, where `kubectl apply`
 //! leaves it: what is not needed is skipped while parsing.
 
+mod beyond;
+
 use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
@@ -19,6 +21,7 @@ use serde::Deserialize;
 use crate::annotations::OwnAnnotations;
 use crate::api::{ApiError, Resource, list_metadata};
 use crate::workload::{Kind, Owner, WorkloadName};
+use beyond::Beyond;
 
 /// The uid of an object.
 type Uid = String;
@@ -33,6 +36,7 @@ pub(crate) struct Inventory {
     sources: HashMap<String, HashMap<SourceId, SourceMetadata>>,
     /// Why sources of a kind are not in it.
     unlisted: HashMap<SourceKind, String>,
+    beyond: Beyond,
     replica_sets: HashMap<Uid, ReplicaSetMetadata>,
     /// The one namespace that it is of.
     pub(crate) namespace: Option<String>,
@@ -205,6 +209,7 @@ impl Inventory {
             selected: selected?,
             sources: HashMap::new(),
             unlisted: HashMap::new(),
+            beyond: Beyond::default(),
             replica_sets: HashMap::new(),
             namespace: namespace.map(str::to_owned),
             without_replica_sets: None,
@@ -241,7 +246,8 @@ impl Inventory {
             }
             Err(error) if error.is_forbidden() => {
                 tracing::warn!("pods whose {} changed are not found out: {error}", kind.plural());
-                self.unlisted.insert(kind, format!("may not list {}", kind.plural()));
+                let why = error.not_held().map(str::to_owned);
+                self.unlisted.insert(kind, why.unwrap_or_else(|| format!("may not list {}", kind.plural())));
                 Ok(())
             }
             Err(error) => Err(error),
@@ -286,10 +292,17 @@ impl Inventory {
     /// # Errors
     /// Why that cannot be known.
     pub(crate) fn source(&self, namespace: &str, id: &SourceId) -> Result<Option<Source>, String> {
+        if let Some(planned) = self.planned(namespace, id) {
+            return Ok(Some(planned));
+        }
         if let Some(why) = self.unlisted.get(&id.kind) {
             return Err(why.clone());
         }
-        Ok(self.metadata(namespace, id).map(|source| Source {
+        let source = self.metadata(namespace, id);
+        if let (None, Some(why)) = (source, self.doubted(namespace, id.kind)) {
+            return Err(why);
+        }
+        Ok(source.map(|source| Source {
             uid: source.uid.clone(),
             resource_version: source.resource_version.clone(),
             created_at: source.creation_timestamp,

@@ -274,6 +274,7 @@ mod tests {
             ("status --ignore ", names(Names::Sources, "", &[])),
             ("status -- -", names(workloads(None), "-", &[])),
             ("status --kubeconfig ", Wanted::Files),
+            ("status -f ", Wanted::Files),
             ("status -l ", Wanted::Nothing),
         ];
         for (line, expected) in cases {
