@@ -17,6 +17,7 @@ mod judgement;
 mod log;
 mod manifest;
 mod named;
+mod plan;
 mod pods;
 mod report;
 mod restart;
@@ -67,6 +68,7 @@ enum Command {
     Sync(sync::SyncArgs),
     Adopt(adopt::AdoptArgs),
     UsedBy(used_by::UsedByArgs),
+    Plan(plan::PlanArgs),
     Doctor(doctor::DoctorArgs),
     Version(version::VersionArgs),
     Completion(completion::CompletionArgs),
@@ -93,6 +95,7 @@ async fn main() -> ExitCode {
         Command::Explain(args) => explain::run(args, &cli.connection, cli.color.paint()).await,
         Command::Adopt(args) => adopt::run(args, &cli.connection).await,
         Command::Sync(args) => sync::run(args, &cli.connection).await,
+        Command::Plan(args) => plan::run(args, &cli.connection, cli.color.paint()).await,
         Command::UsedBy(args) => used_by::run(args, &cli.connection).await,
         Command::Doctor(args) => doctor::run(args, &cli.connection, cli.color.paint()).await,
         Command::Version(args) => version::run(args, &cli.connection).await,
