@@ -19,6 +19,9 @@ mod list;
 pub(crate) use error::ApiError;
 pub(crate) use list::{list_metadata, list_objects};
 
+/// How a [snapshot](crate::snapshot) answers what its files do not tell: it was the wrong one to ask.
+pub(crate) const NOT_HELD: StatusCode = StatusCode::MISDIRECTED_REQUEST;
+
 /// Asks for metadata only, of an object.
 const METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
 

@@ -1,5 +1,7 @@
 //! Findings: what a command is about, fetched, judged and rolled up to workloads.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use kube::Client;
 
@@ -8,6 +10,7 @@ use crate::inventory::Inventory;
 use crate::report::{WorkloadReport, find_rolling, roll_up};
 use crate::rollout;
 use crate::scope::{Selector, Target};
+use crate::snapshot::Snapshot;
 use crate::survey::{JudgementArgs, SurveyedPod, survey};
 use crate::workload::{Kind, WorkloadName};
 
@@ -22,6 +25,9 @@ pub(crate) enum FindError {
     /// A workload that is named and does not exist.
     #[error("{workload} does not exist in namespace {namespace:?}: see kubectl get {kind} -n {namespace}")]
     NoWorkload { workload: String, namespace: String, kind: String },
+    /// A workload that is named, and that files do not hold.
+    #[error("no pod of {0} is in the files: see what is there without naming it")]
+    NotHeld(String),
 }
 
 /// What was found.
@@ -60,6 +66,30 @@ pub(crate) async fn find_with_pods(
     let found = find_among(client, inventory, targets, judgement, None).await?;
     let unmatched = |target: &&Target| !found.reports.iter().any(|report| target.matches(&report.workload));
     check(client, namespace, found.reports.is_empty(), targets.iter().filter(unmatched)).await?;
+    Ok(found)
+}
+
+/// Judges what files hold in place of a cluster; without a namespace, whatever is named may be in any.
+///
+/// # Errors
+/// When a kind is not held that nothing can be judged without, or a name that was given is not there.
+pub(crate) async fn find_held(
+    snapshot: &Arc<Snapshot>,
+    namespace: Option<&str>,
+    selector: Selector<'_>,
+    targets: &[Target],
+    judgement: &JudgementArgs,
+) -> Result<Found, FindError> {
+    let client = snapshot.client();
+    let mut inventory = Inventory::fetch(&client, namespace, selector).await?;
+    inventory.doubt_absences(|namespace, kind| snapshot.doubt_absence(namespace, kind));
+    let found = find_among(&client, inventory, targets, judgement, Some(snapshot.taken_at())).await?;
+    let named = targets.iter().filter_map(|target| Some((target, target.name.as_ref()?)));
+    for (target, name) in named {
+        if !found.reports.iter().any(|report| target.matches(&report.workload)) {
+            return Err(FindError::NotHeld(format!("{}/{name}", target.kind.singular())));
+        }
+    }
     Ok(found)
 }
 

@@ -3,6 +3,7 @@
 //! The metadata of a source may hold a copy of its values in an annotation, where `kubectl apply`
 //! leaves it: what is not needed is skipped while parsing.
 
+mod beyond;
 mod jobs;
 
 use std::collections::{HashMap, HashSet};
@@ -21,6 +22,7 @@ use crate::annotations::OwnAnnotations;
 use crate::api::{ApiError, Resource, list_metadata};
 use crate::scope::Selector;
 use crate::workload::{Kind, Owner, WorkloadName};
+use beyond::Beyond;
 
 /// Selects the pods that run, or are about to.
 pub(crate) const NOT_ENDED: [(&str, &str); 1] =
@@ -39,6 +41,7 @@ pub(crate) struct Inventory {
     sources: HashMap<String, HashMap<SourceId, SourceMetadata>>,
     /// Why sources of a kind are not in it.
     unlisted: HashMap<SourceKind, String>,
+    beyond: Beyond,
     replica_sets: HashMap<Uid, ReplicaSetMetadata>,
     /// Those that a CronJob made, and it.
     jobs: HashMap<Uid, Owner>,
@@ -213,6 +216,7 @@ impl Inventory {
             selected: selected?,
             sources: HashMap::new(),
             unlisted: HashMap::new(),
+            beyond: Beyond::default(),
             replica_sets: HashMap::new(),
             jobs: HashMap::new(),
             namespace: namespace.map(str::to_owned),
@@ -251,7 +255,8 @@ impl Inventory {
             }
             Err(error) if error.is_forbidden() => {
                 tracing::warn!("pods whose {} changed are not found out: {error}", kind.plural());
-                self.unlisted.insert(kind, format!("may not list {}", kind.plural()));
+                let why = error.not_held().map(str::to_owned);
+                self.unlisted.insert(kind, why.unwrap_or_else(|| format!("may not list {}", kind.plural())));
                 Ok(())
             }
             Err(error) => Err(error),
@@ -296,10 +301,17 @@ impl Inventory {
     /// # Errors
     /// Why that cannot be known.
     pub(crate) fn source(&self, namespace: &str, id: &SourceId) -> Result<Option<Source>, String> {
+        if let Some(planned) = self.planned(namespace, id) {
+            return Ok(Some(planned));
+        }
         if let Some(why) = self.unlisted.get(&id.kind) {
             return Err(why.clone());
         }
-        Ok(self.metadata(namespace, id).map(|source| Source {
+        let source = self.metadata(namespace, id);
+        if let (None, Some(why)) = (source, self.doubted(namespace, id.kind)) {
+            return Err(why);
+        }
+        Ok(source.map(|source| Source {
             uid: source.uid.clone(),
             resource_version: source.resource_version.clone(),
             created_at: source.creation_timestamp,

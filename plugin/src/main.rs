@@ -17,13 +17,16 @@ mod installation;
 mod inventory;
 mod judgement;
 mod log;
+mod manifest;
 mod named;
+mod plan;
 mod pods;
 mod report;
 mod restart;
 mod rollout;
 mod scope;
 mod screen;
+mod snapshot;
 mod sources;
 mod status;
 mod surroundings;
@@ -68,6 +71,7 @@ enum Command {
     Sync(sync::SyncArgs),
     Adopt(adopt::AdoptArgs),
     UsedBy(used_by::UsedByArgs),
+    Plan(plan::PlanArgs),
     Doctor(doctor::DoctorArgs),
     Version(version::VersionArgs),
     Completion(completion::CompletionArgs),
@@ -95,6 +99,7 @@ async fn main() -> ExitCode {
         Command::Explain(args) => explain::run(args, &cli.connection, cli.color.paint()).await,
         Command::Adopt(args) => adopt::run(args, &cli.connection).await,
         Command::Sync(args) => sync::run(args, &cli.connection, &screen, cli.color.paint_errors()).await,
+        Command::Plan(args) => plan::run(args, &cli.connection, cli.color.paint()).await,
         Command::UsedBy(args) => used_by::run(args, &cli.connection).await,
         Command::Doctor(args) => doctor::run(args, &cli.connection, cli.color.paint()).await,
         Command::Version(args) => version::run(args, &cli.connection).await,

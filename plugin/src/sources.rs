@@ -29,17 +29,25 @@ pub(crate) async fn read_sources(
 ) -> Result<(States, Option<HashKeys>), ApiError> {
     let mut states = States::new();
     let mut unread: BTreeSet<(&str, &SourceId)> = BTreeSet::new();
+    let mut secrets = false;
     for (metadata, pod) in pods {
         let namespace = metadata.namespace.as_str();
         for reference in &pod.references {
             let id = &reference.source;
+            let known = states.get(namespace).and_then(|states| states.get(id));
+            if matches!(known, Some(SourceState::Present(Source { content: Some(_), .. }))) {
+                continue;
+            }
             let state = match inventory.source(namespace, id) {
                 Err(why) => SourceState::NotReadable(why),
                 Ok(source) => {
                     let recorded = pod.record.as_ref().ok().and_then(|record| record.sources.get(id));
                     // Metadata does not tell whether it is immutable.
                     let doubtful = pod.doubts.get(id) == Some(&Doubt::OlderIfImmutable);
-                    if doubtful || needs_content(recorded, source.as_ref(), reference.optional) {
+                    // A planned one has its content with it.
+                    if source.as_ref().is_some_and(|source| source.content.is_some()) {
+                        secrets |= id.kind == SourceKind::Secret;
+                    } else if doubtful || needs_content(recorded, source.as_ref(), reference.optional) {
                         unread.insert((namespace, id));
                     }
                     source.map_or(SourceState::Absent, SourceState::Present)
@@ -49,7 +57,7 @@ pub(crate) async fn read_sources(
         }
     }
     tracing::info!(sources = unread.len(), "contents to read");
-    let secrets = unread.iter().any(|(_, id)| id.kind == SourceKind::Secret);
+    secrets |= unread.iter().any(|(_, id)| id.kind == SourceKind::Secret);
     let recorded_under = |pod: &Pod| pod.record.as_ref().ok().and_then(|record| record.hash_key.clone());
     let read = futures::stream::iter(
         unread
@@ -100,7 +108,10 @@ pub(crate) async fn read_source(
         Ok(source) => Ok(SourceState::Present(source)),
         Err(error) if error.is_not_found() => Ok(SourceState::Absent),
         Err(error @ ApiError::Unreachable { .. }) => Err(error),
-        Err(error) => Ok(SourceState::NotReadable(error.to_string())),
+        Err(error) => {
+            let why = error.not_held().map_or_else(|| error.to_string(), str::to_owned);
+            Ok(SourceState::NotReadable(why))
+        }
     }
 }
 

@@ -1,11 +1,13 @@
 //! `kubectl reload status`: what runs on old configuration.
 
 mod document;
+mod offline;
 mod order;
 mod pod;
 mod view;
 mod watch;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
@@ -38,6 +40,9 @@ use watch::WatchArgs;
   kubectl reload status deployment/web -n shop -o yaml
   kubectl reload status -A --pods --field-selector spec.nodeName=node-7
   kubectl reload status -n shop --watch
+  kubectl get pods,cm,secrets,rs,controllerrevisions,deploy,sts,ds,jobs,ns -A \\
+    -o json --show-managed-fields > cluster.json
+  kubectl reload status -f cluster.json   # no cluster is asked: for support bundles
   kubectl reload status -A --exit-code   # for scripts: 1 when something is drifted
   kubectl reload status -A --exit-code --inferred   # 1 when something possibly is, too")]
 pub(crate) struct StatusArgs {
@@ -73,6 +78,11 @@ pub(crate) struct StatusArgs {
     #[arg(long, requires = "exit_code")]
     inferred: bool,
 
+    /// Judge what kubectl get wrote into this file, and ask no cluster; - for standard input. May be
+    /// given more than once; without -n, all namespaces are looked at.
+    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["watch", "field_selector"])]
+    filename: Vec<PathBuf>,
+
     #[command(flatten)]
     watch: WatchArgs,
 
@@ -94,37 +104,46 @@ pub(crate) async fn run(
     paint: Paint,
 ) -> anyhow::Result<ExitCode> {
     let targets = args.scope.targets()?;
+    if !args.filename.is_empty() {
+        let (text, drifted) = offline::look(&args, &targets, connection, paint).await?;
+        return told(&args, &text, drifted);
+    }
     let Connection { client, namespace } = connection.connect().await?;
     let namespace = args.scope.place(namespace);
     let namespace = namespace.as_deref();
     let selector = args.scope.selector();
     let look = async || -> anyhow::Result<(String, bool)> {
-        let Found { mut reports, pods } =
-            find_with_pods(&client, namespace, selector, &targets, &args.judgement).await?;
-        let pods = args.pods.then(|| PodReport::of(pods));
-        args.sort_by.sort(&mut reports);
-        let drifted = reports.iter().any(match args.inferred {
-            true => WorkloadReport::is_possibly_drifted,
-            false => WorkloadReport::is_drifted,
-        });
-        Ok((shown(&args, &reports, pods.as_deref(), namespace, paint)?, drifted))
+        let found = find_with_pods(&client, namespace, selector, &targets, &args.judgement).await?;
+        shown(&args, found, namespace, paint)
     };
     if args.watch.watch {
         args.watch.run(async || Ok(look().await?.0)).await?;
         return Ok(ExitCode::SUCCESS);
     }
     let (text, drifted) = look().await?;
-    emit(&text)?;
+    told(&args, &text, drifted)
+}
+
+fn told(args: &StatusArgs, text: &str, drifted: bool) -> anyhow::Result<ExitCode> {
+    emit(text)?;
     Ok(if args.exit_code && drifted { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }
 
+/// The answer in the form that was asked for, and whether something is drifted that counts.
 fn shown(
     args: &StatusArgs,
-    reports: &[WorkloadReport],
-    pods: Option<&[PodReport]>,
+    found: Found,
     namespace: Option<&str>,
     paint: Paint,
-) -> anyhow::Result<String> {
+) -> anyhow::Result<(String, bool)> {
+    let Found { mut reports, pods } = found;
+    let pods = args.pods.then(|| PodReport::of(pods));
+    let pods = pods.as_deref();
+    args.sort_by.sort(&mut reports);
+    let drifted = reports.iter().any(match args.inferred {
+        true => WorkloadReport::is_possibly_drifted,
+        false => WorkloadReport::is_drifted,
+    });
     let view = View {
         namespace,
         all: args.all,
@@ -134,10 +153,10 @@ fn shown(
         paint,
         now: Timestamp::now(),
     };
-    Ok(match args.output {
-        Output::Table | Output::Wide => view.text(reports, pods),
-        Output::Json => Form::Json.write(&Document::of(reports, pods))?,
-        Output::Yaml => Form::Yaml.write(&Document::of(reports, pods))?,
+    let text = match args.output {
+        Output::Table | Output::Wide => view.text(&reports, pods),
+        Output::Json => Form::Json.write(&Document::of(&reports, pods))?,
+        Output::Yaml => Form::Yaml.write(&Document::of(&reports, pods))?,
         Output::Name if args.pods => {
             let names = pods.into_iter().flatten().filter(|pod| pod.needs_attention());
             names.map(|pod| format!("pod/{}\n", printable(&pod.name))).collect()
@@ -146,7 +165,8 @@ fn shown(
             let names = reports.iter().filter(|report| needs_attention(report));
             names.map(|report| printable(&report.workload.to_string()) + "\n").collect()
         }
-    })
+    };
+    Ok((text, drifted))
 }
 
 fn needs_attention(report: &WorkloadReport) -> bool {

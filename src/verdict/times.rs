@@ -15,6 +15,10 @@ use crate::source::Source;
 /// meanwhile.
 const FIRST_START: SignedDuration = SignedDuration::from_secs(60);
 
+/// The same where nothing tells when the source was written, and a write in between would show as
+/// little as one that came later.
+const FIRST_START_UNTIMED: SignedDuration = SignedDuration::from_secs(10);
+
 /// What a container holds of a source whose content differs from the recorded one; the one that
 /// speaks for several containers comes last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,7 +52,10 @@ impl Use<'_> {
         // Of what is removed without a trace, a write in the second of the record tells nothing.
         let between = written.filter(|written| known || *written > recorded_at);
         if self.holds_the_record(run, between) {
-            return Held::Older;
+            return match written.is_none() && self.started_late(run) {
+                true => Held::ProbablyOlder,
+                false => Held::Older,
+            };
         }
         // The manager who removes its own key moves the time of its entry.
         match dated && written.is_some_and(|written| written > started) {
@@ -70,6 +77,12 @@ impl Use<'_> {
         let (Ok(record), Some(started)) = (&self.pod.record, run.started_at) else { return false };
         let between = written.is_some_and(|written| written >= record.at && written <= started);
         is_described_by(record, run) && !between
+    }
+
+    /// Whether the pod's first run began so late after the record that a write may lie in between.
+    fn started_late(&self, run: Run) -> bool {
+        let Ok(record) = &self.pod.record else { return true };
+        run.started_at.is_none_or(|started| started > later(record.at, FIRST_START_UNTIMED))
     }
 
     /// Whether a container may have read other content between the record and now, which are alike.

@@ -121,7 +121,8 @@ impl<'a> Kubectl<'a> {
         self.output(&arguments).await?.success()?.json()
     }
 
-    async fn output_with_input(&self, arguments: &[&str], input: &str) -> Result<Output> {
+    /// Runs a command that reads this, and gives what it wrote, whether it succeeds or not.
+    pub async fn output_with_input(&self, arguments: &[&str], input: &str) -> Result<Output> {
         let streams = self.streams(input)?;
         let command = self.command(arguments)?;
         let words = arguments.join(" ");

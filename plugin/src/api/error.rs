@@ -3,7 +3,7 @@
 use http::StatusCode;
 use serde::Deserialize;
 
-use super::Resource;
+use super::{NOT_HELD, Resource};
 use crate::connection::auth_cause;
 
 /// Why a request has no result.
@@ -12,6 +12,9 @@ pub(crate) enum ApiError {
     /// The right is missing.
     #[error("may not {what}: grant the right, and check it with: {check}")]
     Forbidden { what: String, check: String },
+    /// Files stand in for the cluster, and do not tell.
+    #[error("cannot {what}: {why}. What to write is shown by: kubectl reload status --help")]
+    NotHeld { what: String, why: String },
     /// Not logged in.
     #[error(
         "the cluster does not accept these credentials to {what}: log in again, or check the user with: kubectl auth whoami"
@@ -36,7 +39,15 @@ pub(crate) enum ApiError {
 impl ApiError {
     /// Whether a right is missing, so that the rest of an answer can still be given.
     pub(crate) fn is_forbidden(&self) -> bool {
-        matches!(self, Self::Forbidden { .. })
+        matches!(self, Self::Forbidden { .. } | Self::NotHeld { .. })
+    }
+
+    /// What files do not tell, where they stand in for the cluster.
+    pub(crate) fn not_held(&self) -> Option<&str> {
+        match self {
+            Self::NotHeld { why, .. } => Some(why),
+            _ => None,
+        }
     }
 
     /// Whether there is no such thing.
@@ -60,6 +71,7 @@ impl ApiError {
         let what = resource.what(verb);
         match code {
             StatusCode::FORBIDDEN => Self::Forbidden { what, check: resource.check(verb) },
+            NOT_HELD => Self::NotHeld { what, why: message },
             StatusCode::UNAUTHORIZED => Self::Unauthorized { what },
             StatusCode::NOT_FOUND => Self::NotFound { what },
             status => Self::Refused { what, status, message },

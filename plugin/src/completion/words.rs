@@ -241,7 +241,7 @@ mod tests {
     #[test]
     fn commands_and_flags_come_from_the_command_line_itself() {
         let commands = words("");
-        for command in ["status", "explain", "adopt", "sync", "completion", "version"] {
+        for command in ["status", "explain", "adopt", "sync", "plan", "completion", "version"] {
             assert!(commands.iter().any(|word| word == command), "{command}: {commands:?}");
         }
         assert_eq!(words("-n shop stat"), ["status"]);
@@ -274,6 +274,8 @@ mod tests {
             ("status --ignore ", names(Names::Sources, "", &[])),
             ("status -- -", names(workloads(None), "-", &[])),
             ("status --kubeconfig ", Wanted::Files),
+            ("status -f ", Wanted::Files),
+            ("plan --filename=over", Wanted::Files),
             ("status -l ", Wanted::Nothing),
         ];
         for (line, expected) in cases {

@@ -48,7 +48,7 @@ impl Passing for FindError {
     fn passing(&self) -> Option<String> {
         match self {
             Self::Api(error) => error.passing(),
-            Self::NoNamespace(_) | Self::NoWorkload { .. } => None,
+            Self::NoNamespace(_) | Self::NoWorkload { .. } | Self::NotHeld(_) => None,
         }
     }
 }

@@ -24,6 +24,7 @@ fn drifted_recorded_changed() {
             ("restarted in place before a key was removed", was(A).now(WITHOUT_K, 50).run(40, 1)),
             ("changed in the second after the start", was(A).now(B, 3)),
             ("changed by a writer who left no newer time, in its first run", was(A).now(B, -100)),
+            ("changed at a time that nobody knows, started soon after the record", was(A).undated(B)),
             ("an optional source deleted, recorded without marks", was(A).unmarked().gone().optional()),
             ("adopted, changed", was(A).adopted().now(B, 50).run(-5, 1)),
             (
@@ -114,6 +115,7 @@ fn drifted_inferred_changed() {
         Certainty::Inferred,
         Reason::Changed,
         [
+            ("changed at a time that nobody knows, maybe before a late start", was(A).undated(B).run(30, 0)),
             (
                 "an optional Secret deleted, recorded without marks, under another hash key",
                 was(A).unmarked().gone().optional().secret(Some(2)),
