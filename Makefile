@@ -29,9 +29,10 @@ helm: ## Helm in the cache: 2 minutes once, then nothing
 	@tests/control-plane/build.sh helm >/dev/null
 
 .PHONY: chart-tools
-chart-tools: helm ## What checks the chart, in the cache: helm-docs, promtool
+chart-tools: helm ## What checks the chart and the workflows, in the cache: helm-docs, promtool, actionlint
 	@tests/control-plane/build.sh helm-docs >/dev/null
 	@tests/control-plane/build.sh promtool >/dev/null
+	@tests/control-plane/build.sh actionlint >/dev/null
 
 .PHONY: build
 build: prerequisites ## The plugin and the webhook, into target/debug
@@ -104,4 +105,4 @@ demo-down: build ## Remove what the demo has left running
 
 .PHONY: clean-cache
 clean-cache: ## Remove the cached control plane, node and tools (Go keeps its own: go clean -cache -modcache)
-	rm -rf "$(CACHE)/control-plane" "$(CACHE)/helm" "$(CACHE)/helm-docs" "$(CACHE)/promtool" "$(CACHE)/crds" "$(CACHE)/real-node"
+	rm -rf "$(CACHE)/control-plane" "$(CACHE)/helm" "$(CACHE)/helm-docs" "$(CACHE)/promtool" "$(CACHE)/actionlint" "$(CACHE)/crds" "$(CACHE)/real-node"

@@ -5,7 +5,8 @@
 #   build.sh         the control plane
 #   build.sh node    the control plane, and what a real node runs: kubelet, kube-proxy
 #   build.sh helm    Helm alone, from the module in its folder, into a cache of its own; so are built
-#                    helm-docs, which writes the chart's README, and promtool, which tests its alerts
+#                    helm-docs, which writes the chart's README, promtool, which tests its alerts, and
+#                    actionlint, which checks the workflows of releases
 #
 #   KUBEBUILDER_ASSETS     a folder with binaries to use; only what it lacks is built
 #   KUBECTL_RELOAD_CACHE   where the cache lies (default: ${XDG_CACHE_HOME:-~/.cache}/kubectl-reload)
@@ -25,7 +26,7 @@ case $part in
     tools+=(kubelet kube-proxy)
     bound+=(kubelet kube-proxy)
     ;;
-  helm | helm-docs | promtool)
+  helm | helm-docs | promtool | actionlint)
     # Their modules want other versions of what all use.
     cd "$part"
     module=$(awk '$1 == "require" && NF == 3 {print $2}' go.mod)
@@ -36,7 +37,7 @@ case $part in
 esac
 package_of() {
   case $1 in
-    helm | helm-docs | promtool) echo "$module/cmd/$1" ;;
+    helm | helm-docs | promtool | actionlint) echo "$module/cmd/$1" ;;
     etcd) echo go.etcd.io/etcd/server/v3 ;;
     kwok | kwokctl) echo "sigs.k8s.io/kwok/cmd/$1" ;;
     *) echo "k8s.io/kubernetes/cmd/$1" ;;

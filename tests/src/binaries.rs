@@ -48,10 +48,11 @@ pub async fn image() -> Result<PathBuf> {
     tokio::task::spawn_blocking(|| built("../deploy/image.sh", &["dev"])).await?
 }
 
-/// promtool, which is built first where it is not in the cache: then this takes minutes.
-pub async fn promtool() -> Result<PathBuf> {
-    let folder = tokio::task::spawn_blocking(|| built("control-plane/build.sh", &["promtool"])).await??;
-    Ok(folder.join("promtool"))
+/// A program that checks what is deployed and released, `promtool` or `actionlint`; it is built first
+/// where it is not in the cache: then this takes minutes.
+pub async fn checker(name: &'static str) -> Result<PathBuf> {
+    let folder = tokio::task::spawn_blocking(move || built("control-plane/build.sh", &[name])).await??;
+    Ok(folder.join(name))
 }
 
 /// The folder with the CustomResourceDefinitions of what the chart makes for others: cert-manager, the

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use anyhow::{Context, Result, ensure};
+use reload_tests::binaries::checker;
 use serde_json::Value;
 
 /// All that krew and the installer offer.
@@ -137,6 +138,18 @@ fn the_installer_puts_the_released_plugin_in_place_and_nothing_else() -> Result<
     std::fs::write(release.file("checksums.txt"), "")?;
     let output = release.install()?;
     assert!(!output.status.success() && !installed.exists());
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_workflows_are_ones() -> Result<()> {
+    let mut command = Command::new(checker("actionlint").await?);
+    let workflows = std::fs::read_dir(root().join(".github/workflows"))?;
+    let paths = workflows.map(|file| Ok(file?.path())).collect::<Result<Vec<_>>>()?;
+    assert!(!paths.is_empty());
+    // Only what it knows by itself: other linters may be on the PATH or not.
+    let output = command.args(["-shellcheck=", "-pyflakes="]).args(paths).output()?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
-use reload_tests::binaries::promtool;
+use reload_tests::binaries::checker;
 use reload_tests::helm::{chart, installed_manifests, of_kind};
 use reload_tests::webhook::review;
 use reload_tests::{Source, Workload, with_namespace};
@@ -102,7 +102,7 @@ fn metrics_in(text: &str) -> Vec<String> {
 }
 
 async fn run_promtool(arguments: &[&str], file: &Path) -> Result<()> {
-    let mut command = Command::new(promtool().await?);
+    let mut command = Command::new(checker("promtool").await?);
     command.args(arguments).arg(file);
     let run = tokio::task::spawn_blocking(move || command.output()).await??;
     let text = [run.stdout, run.stderr].concat();
