@@ -1,6 +1,8 @@
 //! The webhook as it is installed in a cluster: by Helm, from the project's image, on a real node. The
 //! API server calls it through its Service.
 
+#[path = "node_install/beside.rs"]
+mod beside;
 #[path = "node_install/traces.rs"]
 mod traces;
 
