@@ -60,7 +60,7 @@ pub(crate) struct PlanArgs {
     output: Output,
 
     /// Exit with 1 when a workload would be drifted for sure, and with 2 on errors: a source that
-    /// cannot be compared is one.
+    /// cannot be compared, or whose change the API server would refuse, is one.
     #[arg(long)]
     exit_code: bool,
 
@@ -110,8 +110,9 @@ pub(crate) async fn run(
         Output::Yaml => Form::Yaml.write(&Document::of(&plan))?,
     })?;
     let drifted = plan.workloads.iter().any(|workload| workload.would_drift(args.inferred));
-    let unknown = plan.sources.iter().any(|source| source.action == Action::Unknown);
-    Ok(match (drifted, unknown) {
+    let amiss = |source: &PlannedSource| matches!(source.action, Action::Unknown | Action::Refused);
+    let amiss = plan.sources.iter().any(amiss);
+    Ok(match (drifted, amiss) {
         (true, _) if args.exit_code => ExitCode::from(1),
         (false, true) if args.exit_code => ExitCode::from(ERROR),
         _ => ExitCode::SUCCESS,

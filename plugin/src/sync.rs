@@ -101,6 +101,9 @@ pub(crate) struct SyncArgs {
 fn parse_timeout(text: &str) -> Result<Duration, String> {
     let duration: jiff::SignedDuration =
         text.parse().map_err(|_| "write a number and a unit, as 5m".to_owned())?;
+    if duration > jiff::SignedDuration::from_hours(24 * 365) {
+        return Err("must be at most a year, 8760h".to_owned());
+    }
     Duration::try_from(duration).map_err(|_| "must not be negative".to_owned())
 }
 

@@ -52,7 +52,9 @@ impl Use<'_> {
         // Of what is removed without a trace, a write in the second of the record tells nothing.
         let between = written.filter(|written| known || *written > recorded_at);
         if self.holds_the_record(run, between) {
-            return match written.is_none() && self.started_late(run) {
+            // A write from before the record does not tell of the one that made the difference, either.
+            let untimed = written.is_none_or(|written| written < recorded_at);
+            return match untimed && self.started_late(run) {
                 true => Held::ProbablyOlder,
                 false => Held::Older,
             };

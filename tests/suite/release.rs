@@ -141,6 +141,19 @@ fn the_installer_puts_the_released_plugin_in_place_and_nothing_else() -> Result<
     Ok(())
 }
 
+#[test]
+fn the_released_image_is_the_one_that_the_chart_asks_for() -> Result<()> {
+    // version.sh holds this version and the chart's appVersion, its default tag, together.
+    let tag = "/kubectl-reload-webhook:${{ needs.version.outputs.version }}";
+    assert!(file(".github/workflows/release.yml")?.contains(tag));
+    let version = env!("CARGO_PKG_VERSION");
+    for path in ["deploy/install.yaml", "docs/recipes.md"] {
+        let image = format!("image: ghcr.io/kubectl-reload/kubectl-reload-webhook:{version}");
+        assert!(file(path)?.replace('"', "").contains(&image), "{path} names another image");
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn the_workflows_are_ones() -> Result<()> {
     let mut command = Command::new(checker("actionlint").await?);

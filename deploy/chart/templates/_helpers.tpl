@@ -74,6 +74,14 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 zz-kubectl-reload
 {{- end }}
 
+{{/*
+Always the same, since there is one installation in a cluster: what the webhook makes belongs to its
+account, and the hash key must not go when the release gets another name.
+*/}}
+{{- define "kubectl-reload.serviceAccountName" -}}
+kubectl-reload
+{{- end }}
+
 {{/* What the webhook may do with sources, wherever it may. */}}
 {{- define "kubectl-reload.sourceRules" -}}
 - apiGroups: [""]
@@ -83,7 +91,7 @@ zz-kubectl-reload
 
 {{- define "kubectl-reload.subjects" -}}
 - kind: ServiceAccount
-  name: {{ include "kubectl-reload.fullname" . }}
+  name: {{ include "kubectl-reload.serviceAccountName" . }}
   namespace: {{ .Release.Namespace }}
 {{- end }}
 

@@ -60,6 +60,9 @@ impl Session<'_> {
         workload: &WorkloadName,
         patience: &Patience<'_>,
     ) -> anyhow::Result<Outcome> {
+        if let Some(outcome) = self.rolled(workload, patience).await? {
+            return Ok(outcome);
+        }
         let begun = self.clock.now();
         let namespace = Some(workload.namespace.as_str());
         let memory = patience.ask(async || Memory::fetch(self.client, workload).await).await?;
@@ -78,11 +81,19 @@ impl Session<'_> {
                 .await?;
             let Some(report) = found.filter(|report| self.args.selection.takes(report)) else { continue };
             if let Some(why) = refusal(&report, self.args.strategy) {
-                return Ok(Outcome::Refused(why));
+                return Ok(match evicted.len() {
+                    0 => Outcome::Refused(why),
+                    count => Outcome::Failed(format!("{count} of its pods evicted; of others, {why}")),
+                });
             }
             if let Some(why) = memory.as_ref().and_then(|memory| memory.refusal(&report)) {
                 in_vain = Some(why);
                 continue;
+            }
+            if self.args.mode.dry_run == DryRun::None {
+                // Before it is evicted: whatever ends this run, the next one knows.
+                let causes = evicted.iter().chain([&report]).flat_map(|report| &report.causes);
+                self.remember(workload, &Memory::of(causes, begun)).await;
             }
             if self.args.mode.dry_run != DryRun::Client {
                 match self.evict_one(workload, &name, uid, patience).await? {
@@ -101,11 +112,29 @@ impl Session<'_> {
         }
         let note = format!("Drifted pods evicted for {}", causes(report));
         self.note(workload, None, "Evict", note).await;
-        self.remember(workload, &Memory::of(evicted.iter().flat_map(|report| &report.causes), begun)).await;
         Ok(match in_vain {
             Some(why) => Outcome::Failed(format!("{} of its pods evicted; of others, {why}", evicted.len())),
             None => self.outcome_of_restart(workload, patience).await,
         })
+    }
+
+    /// Waits for a rollout that replaces the drifted pods already; an outcome where that is all.
+    async fn rolled(
+        &self,
+        workload: &WorkloadName,
+        patience: &Patience<'_>,
+    ) -> anyhow::Result<Option<Outcome>> {
+        let report = self.look(workload, patience).await?;
+        if report.is_none_or(|report| report.verdict != Verdict::Rolling) {
+            return Ok(None);
+        }
+        if self.args.mode.dry_run != DryRun::None || !self.args.wait {
+            return Ok(Some(Outcome::InSync("is rolling already")));
+        }
+        match self.interrupt.or(self.wait(workload, None, patience)).await {
+            Some(rolled) => rolled.map(|()| None),
+            None => Ok(Some(Outcome::NotBegun)),
+        }
     }
 
     /// Keeps what pods were evicted for, so that nobody evicts their successors for the same.

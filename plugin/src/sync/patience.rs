@@ -34,8 +34,15 @@ impl Passing for ApiError {
     fn passing(&self) -> Option<String> {
         match self {
             Self::Unreachable { cause, .. } => Some(cause.clone()),
+            // A 500 is an answer: a webhook that fails, a pod with two budgets.
             Self::Refused { status, message, .. }
-                if status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS =>
+                if matches!(
+                    *status,
+                    StatusCode::TOO_MANY_REQUESTS
+                        | StatusCode::BAD_GATEWAY
+                        | StatusCode::SERVICE_UNAVAILABLE
+                        | StatusCode::GATEWAY_TIMEOUT
+                ) =>
             {
                 Some(format!("{status}: {message}"))
             }

@@ -184,7 +184,7 @@ impl Session<'_> {
     }
 
     /// The workload as it is judged now; `None` where it has no pods.
-    async fn look(
+    pub(super) async fn look(
         &self,
         workload: &WorkloadName,
         patience: &Patience<'_>,

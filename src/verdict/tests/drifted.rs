@@ -116,6 +116,7 @@ fn drifted_inferred_changed() {
         Reason::Changed,
         [
             ("changed at a time that nobody knows, maybe before a late start", was(A).undated(B).run(30, 0)),
+            ("changed without a trace, maybe before a late start", was(A).now(B, -100).run(30, 0)),
             (
                 "an optional Secret deleted, recorded without marks, under another hash key",
                 was(A).unmarked().gone().optional().secret(Some(2)),
