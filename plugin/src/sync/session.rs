@@ -160,7 +160,13 @@ impl Session<'_> {
         if let Some(why) = seen.held() {
             return Ok(Judged::Settled(Outcome::Refused(format!("a restart would not roll: {why}"))));
         }
-        let report = self.look(workload, patience).await?;
+        let remembered = seen.restarted_for().filter(|_| !self.args.again);
+        let in_vain = |report: &WorkloadReport| remembered.and_then(|memory| memory.refusal(report));
+        let mut report = self.look(workload, patience).await?;
+        if report.as_ref().is_some_and(|report| in_vain(report).is_some()) {
+            // A rollout that ended after the pods were listed has ended them, too.
+            report = self.look(workload, patience).await?;
+        }
         let Some(report) = report.filter(|report| report.verdict >= Verdict::Unknown) else {
             return Ok(Judged::Settled(Outcome::InSync("is in sync meanwhile")));
         };
@@ -175,9 +181,7 @@ impl Session<'_> {
             let why = "is no longer drifted in the way that was asked for";
             return Ok(Judged::Settled(Outcome::InSync(why)));
         }
-        let remembered = seen.restarted_for().filter(|_| !self.args.again);
-        let in_vain = || remembered.and_then(|memory| memory.refusal(&report));
-        if let Some(why) = refusal(&report, self.args.strategy).or_else(in_vain) {
+        if let Some(why) = refusal(&report, self.args.strategy).or_else(|| in_vain(&report)) {
             return Ok(Judged::Settled(Outcome::Refused(why)));
         }
         Ok(Judged::Drifted(Box::new(seen), report))
