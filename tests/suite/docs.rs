@@ -47,14 +47,9 @@ async fn each_command_of_the_plugin_is_understood() -> Result<()> {
         let mut count = 0;
         for (name, page) in pages()? {
             for command in commands(&page) {
-                let arguments: Vec<&str> = command
-                    .iter()
-                    .map(|argument| match *argument {
-                        "shop" => ns.name(),
-                        argument => argument,
-                    })
-                    .filter(|argument| *argument != "-A")
-                    .collect();
+                // It looks at this namespace by itself.
+                let everywhere = |argument: &&&str| !matches!(**argument, "-n" | "shop" | "-A");
+                let arguments: Vec<&str> = command.iter().filter(everywhere).copied().collect();
                 let output = ns.reload(&arguments).await?;
                 // 1 is an answer: something is drifted, or amiss.
                 ensure!(matches!(output.code, 0 | 1), "{name}: kubectl reload {command:?}\n{output}");

@@ -6,6 +6,7 @@ use std::time::Instant;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use kube::api::PostParams;
+use reload_core::verdict::Verdict;
 use serde_json::{Value, json};
 
 use super::outcome::Outcome;

@@ -161,7 +161,7 @@ impl Session<'_> {
             return Ok(Judged::Settled(Outcome::Refused(format!("a restart would not roll: {why}"))));
         }
         let remembered = seen.restarted_for().filter(|_| !self.args.again);
-        let in_vain = |report: &WorkloadReport| remembered.and_then(|memory| memory.refusal(report));
+        let in_vain = |report: &WorkloadReport| remembered.as_ref().and_then(|memory| memory.refusal(report));
         let mut report = self.look(workload, patience).await?;
         if report.as_ref().is_some_and(|report| in_vain(report).is_some()) {
             // A rollout that ended after the pods were listed has ended them, too.
