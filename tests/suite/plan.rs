@@ -241,7 +241,8 @@ async fn what_would_be_refused_or_cannot_be_seen_is_said() -> Result<()> {
             Workload::deployment("web").env_from(Source::config_map("settings")),
         ])
         .await?;
-        let shown = plan(&ns, &[fixed("2")], &["--exit-code"]).await?.success()?;
+        let shown = plan(&ns, &[fixed("2")], &["--exit-code"]).await?;
+        assert_eq!(shown.code, 2, "what would be refused is no success");
         ensure!(shown.stdout.contains("Refused") && shown.stdout.contains("it is immutable"), "{shown}");
         ensure!(shown.stdout.contains("1 source: 1 refused by the API server"), "{shown}");
         ensure!(ns.apply([fixed("2")]).await.is_err(), "the API server took it");
