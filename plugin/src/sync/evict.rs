@@ -61,7 +61,10 @@ impl Session<'_> {
         workload: &WorkloadName,
         patience: &Patience<'_>,
     ) -> anyhow::Result<Outcome> {
-        if let Some(outcome) = self.rolled(workload, patience).await? {
+        let report = self.look(workload, patience).await?;
+        if report.is_some_and(|report| report.verdict == Verdict::Rolling)
+            && let Some(outcome) = self.rolled(workload, patience).await?
+        {
             return Ok(outcome);
         }
         let begun = self.clock.now();
@@ -117,25 +120,6 @@ impl Session<'_> {
             Some(why) => Outcome::Failed(format!("{} of its pods evicted; of others, {why}", evicted.len())),
             None => self.outcome_of_restart(workload, patience).await,
         })
-    }
-
-    /// Waits for a rollout that replaces the drifted pods already; an outcome where that is all.
-    async fn rolled(
-        &self,
-        workload: &WorkloadName,
-        patience: &Patience<'_>,
-    ) -> anyhow::Result<Option<Outcome>> {
-        let report = self.look(workload, patience).await?;
-        if report.is_none_or(|report| report.verdict != Verdict::Rolling) {
-            return Ok(None);
-        }
-        if self.args.mode.dry_run != DryRun::None || !self.args.wait {
-            return Ok(Some(Outcome::InSync("is rolling already")));
-        }
-        match self.interrupt.or(self.wait(workload, None, patience)).await {
-            Some(rolled) => rolled.map(|()| None),
-            None => Ok(Some(Outcome::NotBegun)),
-        }
     }
 
     /// Keeps what pods were evicted for, so that nobody evicts their successors for the same.

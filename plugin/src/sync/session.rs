@@ -131,13 +131,8 @@ impl Session<'_> {
             match judged? {
                 Judged::Settled(outcome) => return Ok(outcome),
                 Judged::Rolling => {
-                    if self.args.mode.dry_run != DryRun::None || !self.args.wait {
-                        return Ok(Outcome::InSync("is rolling already"));
-                    }
-                    let rolled = self.interrupt.or(self.wait(workload, None, patience)).await;
-                    match rolled {
-                        Some(rolled) => rolled?,
-                        None => return Ok(Outcome::NotBegun),
+                    if let Some(outcome) = self.rolled(workload, patience).await? {
+                        return Ok(outcome);
                     }
                 }
                 Judged::Drifted(seen, report) => {
@@ -151,6 +146,21 @@ impl Session<'_> {
                     tokio::time::sleep(POLL).await;
                 }
             }
+        }
+    }
+
+    /// Waits for a rollout that replaces the drifted pods already; an outcome where that is all.
+    pub(super) async fn rolled(
+        &self,
+        workload: &WorkloadName,
+        patience: &Patience<'_>,
+    ) -> anyhow::Result<Option<Outcome>> {
+        if self.args.mode.dry_run != DryRun::None || !self.args.wait {
+            return Ok(Some(Outcome::InSync("is rolling already")));
+        }
+        match self.interrupt.or(self.wait(workload, None, patience)).await {
+            Some(rolled) => rolled.map(|()| None),
+            None => Ok(Some(Outcome::NotBegun)),
         }
     }
 
