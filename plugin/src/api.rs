@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 use error::{message, root_cause};
 
 mod error;
+mod items;
 mod list;
 
 pub(crate) use error::ApiError;

@@ -67,8 +67,8 @@ pub(crate) struct PodMetadata {
     generate_name: Option<String>,
     creation_timestamp: Timestamp,
     deletion_timestamp: Option<Timestamp>,
-    #[serde(default)]
-    owner_references: Vec<Owner>,
+    #[serde(default, rename = "ownerReferences", deserialize_with = "Owner::controller")]
+    controller: Option<Owner>,
     #[serde(default)]
     annotations: OwnAnnotations,
     #[serde(default)]
@@ -114,8 +114,8 @@ struct Selected {
 #[serde(rename_all = "camelCase")]
 struct ReplicaSetMetadata {
     uid: Uid,
-    #[serde(default)]
-    owner_references: Vec<Owner>,
+    #[serde(default, rename = "ownerReferences", deserialize_with = "Owner::controller")]
+    controller: Option<Owner>,
     #[serde(default)]
     labels: Revision,
     #[serde(default)]
@@ -135,7 +135,7 @@ impl PodMetadata {
             namespace: self.namespace.clone(),
             name: self.name.clone(),
             generate_name: self.generate_name.clone(),
-            controller: Owner::controller(&self.owner_references).map(|owner| owner.uid.clone()),
+            controller: self.controller.as_ref().map(|owner| owner.uid.clone()),
             created_at: self.creation_timestamp,
         }
     }
@@ -152,13 +152,13 @@ impl PodMetadata {
 
     /// Whether its annotations are understood, and ask for nothing that the record does not cover.
     pub(crate) fn is_plain(&self, record: &Record) -> bool {
-        let options = Options::parse(Carrier::Pod, &self.name, &self.annotations.0);
+        let options = Options::parse(Carrier::Pod, &self.name, &self.annotations);
         options.is_ok_and(|options| options.extra.iter().all(|id| record.sources.contains_key(id)))
     }
 
     /// Whether it asks to be left out.
     pub(crate) fn is_ignored(&self) -> bool {
-        self.annotations.0.get(IGNORE).is_some_and(|value| value == "true")
+        self.annotations.get(IGNORE) == Some("true")
     }
 
     /// `metadata.creationTimestamp`.
@@ -168,7 +168,7 @@ impl PodMetadata {
 
     /// Its record, as it stands on it.
     pub(crate) fn record(&self) -> Option<&str> {
-        self.annotations.0.get(RECORD).map(String::as_str)
+        self.annotations.get(RECORD)
     }
 
     /// Of which revision of its workload it is.
@@ -293,7 +293,7 @@ impl Inventory {
     pub(crate) fn is_ignored(&self, namespace: &str, id: &SourceId) -> Result<bool, InvalidOption> {
         let Some(source) = self.metadata(namespace, id) else { return Ok(false) };
         let object = format!("{id} in namespace {namespace}");
-        Ok(Options::parse(Carrier::Source, &object, &source.annotations.0)?.ignore == Some(true))
+        Ok(Options::parse(Carrier::Source, &object, &source.annotations)?.ignore == Some(true))
     }
 
     /// A source as its metadata tells of it: `Ok(None)` where it does not exist.
@@ -323,7 +323,7 @@ impl Inventory {
 
     /// The top controller of a pod, or the pod itself.
     pub(crate) fn workload(&self, pod: &PodMetadata) -> WorkloadName {
-        let Some(owner) = Owner::controller(&pod.owner_references) else {
+        let Some(owner) = &pod.controller else {
             return WorkloadName {
                 namespace: pod.namespace.clone(),
                 kind: Kind::Pod,
@@ -331,7 +331,7 @@ impl Inventory {
             };
         };
         let set = self.replica_sets.get(&owner.uid);
-        let above = set.and_then(|set| Owner::controller(&set.owner_references));
+        let above = set.and_then(|set| set.controller.as_ref());
         above.or_else(|| self.jobs.get(&owner.uid)).unwrap_or(owner).workload(&pod.namespace)
     }
 
@@ -349,7 +349,7 @@ impl Inventory {
     /// The template hash of a Deployment's newest ReplicaSet.
     pub(crate) fn newest_template_hash(&self, deployment_uid: &str) -> Option<&str> {
         let owned = |set: &&ReplicaSetMetadata| {
-            Owner::controller(&set.owner_references).is_some_and(|owner| owner.uid == deployment_uid)
+            set.controller.as_ref().is_some_and(|owner| owner.uid == deployment_uid)
         };
         let number = |set: &&ReplicaSetMetadata| {
             set.annotations.revision.as_ref().and_then(|revision| revision.parse::<u64>().ok())

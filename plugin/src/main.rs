@@ -51,6 +51,7 @@ use clap::{CommandFactory, Parser, Subcommand};
     bin_name = "kubectl reload",
     version,
     max_term_width = 100,
+    args_override_self = true,
     arg_required_else_help = true
 )]
 struct Cli {

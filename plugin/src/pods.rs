@@ -196,7 +196,7 @@ pub(crate) fn extract(
     mut ignore: impl FnMut(&SourceId) -> bool,
 ) -> Result<Extracted, InvalidOption> {
     let object = format!("pod/{} in namespace {}", identity.name, identity.namespace);
-    let options = Options::parse(Carrier::Pod, &object, &pod.annotations.0)?.within(around);
+    let options = Options::parse(Carrier::Pod, &object, &pod.annotations)?.within(around);
     let mut found = pod.references;
     found.extend(extra_references(&pod.containers, &options.extra));
     found.retain(|reference| !options.exclude.contains(&reference.source) && !ignore(&reference.source));

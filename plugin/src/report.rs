@@ -229,6 +229,10 @@ pub(crate) async fn find_rolling(
             let rollable = match Rollable::get(client, &report.workload).await {
                 Ok(rollable) => rollable,
                 Err(RolloutError::Api(error @ ApiError::Unreachable { .. })) => return Err(error),
+                Err(RolloutError::Api(error)) if !error.is_not_found() => {
+                    tracing::warn!("whether {} is being rolled out is not known: {error}", report.workload);
+                    return Ok(());
+                }
                 Err(_) => return Ok(()),
             };
             let of_workload: Vec<&SurveyedPod> =

@@ -66,7 +66,7 @@ impl Surroundings {
     pub(crate) fn options(&self, workload: &WorkloadName) -> Result<Options, InvalidOption> {
         let namespace = &workload.namespace;
         let parse = |object: String, annotations: Option<&OwnAnnotations>| match annotations {
-            Some(OwnAnnotations(own)) => Options::parse(Carrier::Around, &object, own),
+            Some(own) => Options::parse(Carrier::Around, &object, own),
             None => Ok(Options::default()),
         };
         let inner = parse(format!("{workload} in namespace {namespace}"), self.workloads.get(workload))?;

@@ -73,7 +73,7 @@ pub(crate) struct SyncArgs {
     #[command(flatten)]
     mode: DryRunArgs,
 
-    /// Wait until the restarted workloads are healthy.
+    /// Wait until the restarted workloads are healthy; --strategy evict always does.
     #[arg(long, default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     wait: bool,
 
@@ -121,6 +121,11 @@ pub(crate) async fn run(
     paint: Paint,
 ) -> anyhow::Result<ExitCode> {
     let targets = args.scope.targets()?;
+    anyhow::ensure!(
+        args.wait || args.strategy != Strategy::Evict || args.mode.dry_run != DryRun::None,
+        "--wait=false does not go with --strategy evict: pods are evicted one after the other, each when the \
+         one before is replaced"
+    );
     let Connection { client, namespace } = connection.connect().await?;
     let namespace = args.scope.place(namespace);
     let selector = args.scope.selector();

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Kind of a workload.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -140,9 +140,10 @@ pub(crate) struct Owner {
 }
 
 impl Owner {
-    /// The controlling one.
-    pub(crate) fn controller(owners: &[Self]) -> Option<&Self> {
-        owners.iter().find(|owner| owner.controller)
+    /// The controlling one of them.
+    pub(crate) fn controller<'de, D: Deserializer<'de>>(owners: D) -> Result<Option<Self>, D::Error> {
+        let owners = Vec::<Self>::deserialize(owners)?;
+        Ok(owners.into_iter().find(|owner| owner.controller))
     }
 
     pub(crate) fn workload(&self, namespace: &str) -> WorkloadName {

@@ -67,8 +67,18 @@ async fn names_that_do_not_exist() -> Result<()> {
     }
     let output = reload(&["status", "-l", "a in (b", "-n", "default"]).await?;
     assert_error(&output, &["list pods", "unable to parse requirement"]);
-    let empty = reload(&["status", "-n", "default"]).await?.success()?;
+    // kubectl takes the last of a flag that is given twice.
+    let empty = reload(&["status", "-n", "nowhere", "-n", "default"]).await?.success()?;
     assert_eq!(empty.stdout, "No pods found in namespace default.\n");
+    Ok(())
+}
+
+#[tokio::test]
+async fn flags_that_do_not_go_together() -> Result<()> {
+    let cluster = Cluster::shared().await?;
+    let arguments = ["sync", "-A", "--strategy", "evict", "--wait=false"];
+    let output = cluster.kubectl().reload(&arguments).await?;
+    assert_error(&output, &["--wait=false", "one after the other"]);
     Ok(())
 }
 

@@ -11,6 +11,7 @@ use axum_server::Handle;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use clap::Parser;
 use kube::Client;
+use socket2::SockRef;
 use tokio::net::TcpSocket;
 
 use crate::admission::Recorder;
@@ -209,10 +210,31 @@ fn bind(address: SocketAddr) -> anyhow::Result<TcpSocket> {
 fn bound(address: SocketAddr) -> std::io::Result<TcpSocket> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     socket.set_reuseaddr(true)?;
+    if is_all_of_ipv6(address) {
+        // Those of IPv4 too, also where a host is set to keep them apart.
+        SockRef::from(&socket).set_only_v6(false)?;
+    }
     socket.bind(address)?;
     Ok(socket)
 }
 
 fn is_all_of_ipv6(address: SocketAddr) -> bool {
     address.is_ipv6() && address.ip().is_unspecified()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv6Addr;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn all_addresses_are_those_of_both_families() {
+        let listener = bind((Ipv6Addr::UNSPECIFIED, 0).into()).unwrap().listen(1).unwrap();
+        if listener.local_addr().unwrap().is_ipv6() {
+            assert!(!SockRef::from(&listener).only_v6().unwrap());
+        }
+        let port = listener.local_addr().unwrap().port();
+        tokio::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.unwrap();
+    }
 }

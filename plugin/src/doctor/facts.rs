@@ -111,7 +111,7 @@ struct PodMetadata {
 impl Namespace {
     /// Whether it asks to be left out.
     pub(super) fn is_ignored(&self) -> bool {
-        self.annotations.0.get(IGNORE).is_some_and(|value| value == "true")
+        self.annotations.get(IGNORE) == Some("true")
     }
 }
 
@@ -265,6 +265,6 @@ async fn pods(client: &Client, namespace: Option<&str>) -> Result<Pods, ApiError
     let resource = Resource { group: "/api/v1", plural: "pods", namespace, name: None };
     let mut items: Vec<Item<PodMetadata>> = list_metadata(client, resource, &live).await?;
     items.retain(|item| item.metadata.deletion_timestamp.is_none());
-    let recorded = items.iter().filter(|item| item.metadata.annotations.0.contains_key(RECORD)).count();
+    let recorded = items.iter().filter(|item| item.metadata.annotations.get(RECORD).is_some()).count();
     Ok(Pods { all: items.len(), recorded })
 }

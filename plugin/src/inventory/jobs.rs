@@ -18,8 +18,8 @@ struct Item {
 #[serde(rename_all = "camelCase")]
 struct Metadata {
     uid: Uid,
-    #[serde(default)]
-    owner_references: Vec<Owner>,
+    #[serde(default, rename = "ownerReferences", deserialize_with = "Owner::controller")]
+    controller: Option<Owner>,
 }
 
 /// The controllers of the Jobs of these pods; nothing is asked where no pod is a Job's. Whoever may not
@@ -33,8 +33,7 @@ pub(super) async fn owners(
     pods: &[PodMetadata],
 ) -> Result<HashMap<Uid, Owner>, ApiError> {
     let is_of_job = |pod: &PodMetadata| {
-        let owner = Owner::controller(&pod.owner_references);
-        owner.is_some_and(|owner| owner.workload(&pod.namespace).kind == Kind::Job)
+        pod.controller.as_ref().is_some_and(|owner| owner.workload(&pod.namespace).kind == Kind::Job)
     };
     if !pods.iter().any(is_of_job) {
         return Ok(HashMap::new());
@@ -47,8 +46,8 @@ pub(super) async fn owners(
         }
         jobs => jobs?,
     };
-    let owner = |Item { metadata: Metadata { uid, owner_references } }| {
-        Some((uid, Owner::controller(&owner_references)?.clone()))
-    };
-    Ok(jobs.into_iter().filter_map(owner).collect())
+    Ok(jobs
+        .into_iter()
+        .filter_map(|Item { metadata: Metadata { uid, controller } }| Some((uid, controller?)))
+        .collect())
 }

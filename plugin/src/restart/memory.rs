@@ -61,9 +61,7 @@ impl Memory {
             return Ok(None);
         }
         match get_metadata::<Object>(client, resource(workload)).await {
-            Ok(Object { metadata }) => {
-                Ok(metadata.annotations.0.get(RESTARTED_FOR).and_then(|text| Self::parse(text)))
-            }
+            Ok(Object { metadata }) => Ok(metadata.annotations.get(RESTARTED_FOR).and_then(Self::parse)),
             Err(error) if error.is_forbidden() || error.is_not_found() => {
                 tracing::warn!("what it was restarted for before is not known: {error}");
                 Ok(None)

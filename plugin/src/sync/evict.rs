@@ -212,7 +212,8 @@ impl Session<'_> {
         Ok(!is_there && pods.iter().filter(|pod| is_ready(pod)).count() >= evictee.ready)
     }
 
-    /// Asks for its eviction; gives why it has to wait, if so. It may be gone, which is as well.
+    /// Asks for its eviction; gives why it has to wait, if so. It may be gone, which is as well; a conflict
+    /// says so only where another has its name, else somebody has just written it.
     async fn ask(&self, workload: &WorkloadName, evictee: &Evictee) -> Result<Option<String>, ApiError> {
         let dry_run = self.args.mode.dry_run == DryRun::Server;
         // Sent as it is: the client's own call misspells the options, and the API server would not see
@@ -227,7 +228,12 @@ impl Session<'_> {
         let pods: Api<Pod> = Api::namespaced(self.writes.clone(), &workload.namespace);
         match pods.create_subresource::<_, Value>("eviction", &evictee.name, &params, &eviction).await {
             Ok(_) => Ok(None),
-            Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(None),
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
+            Err(kube::Error::Api(status)) if status.code == 409 => {
+                let pod: Option<Pod> = get(self.client, &workload.namespace, &evictee.name).await?;
+                let is_there = pod.is_some_and(|pod| pod.metadata.uid.as_ref() == Some(&evictee.uid));
+                Ok(is_there.then_some(status.message))
+            }
             Err(kube::Error::Api(status)) if status.code == 429 => {
                 // The causes name the budget.
                 let causes = status.details.iter().flat_map(|details| &details.causes);

@@ -55,8 +55,8 @@ struct Metadata {
     name: String,
     uid: String,
     deletion_timestamp: Option<jiff::Timestamp>,
-    #[serde(default)]
-    owner_references: Vec<Owner>,
+    #[serde(default, rename = "ownerReferences", deserialize_with = "Owner::controller")]
+    controller: Option<Owner>,
     #[serde(default)]
     annotations: OwnAnnotations,
 }
@@ -169,7 +169,7 @@ impl Templates {
     fn add(&mut self, owners: &mut Owners, api_version: &str, kind: &str, object: Object) {
         let ended = object.has_ended();
         let Object { metadata, spec, .. } = object;
-        if let Some(owner) = Owner::controller(&metadata.owner_references)
+        if let Some(owner) = &metadata.controller
             && matches!(kind, "ReplicaSet" | "Job")
         {
             // It is of the workload above it, whose own template speaks.
@@ -188,7 +188,7 @@ impl Templates {
         if metadata.deletion_timestamp.is_some() {
             return;
         }
-        let workload = match Owner::controller(&metadata.owner_references) {
+        let workload = match &metadata.controller {
             Some(owner) => {
                 let above = owners.0.get(&owner.uid).cloned();
                 above.unwrap_or_else(|| owner.workload(&metadata.namespace))
@@ -211,7 +211,7 @@ struct Owners(HashMap<String, WorkloadName>);
 /// The sources that the processes read through the API, as an annotation says.
 fn extra(workload: &WorkloadName, annotations: &OwnAnnotations) -> BTreeSet<SourceId> {
     let object = format!("{workload} in namespace {}", workload.namespace);
-    match Options::parse(Carrier::Pod, &object, &annotations.0) {
+    match Options::parse(Carrier::Pod, &object, annotations) {
         Ok(options) => options.extra,
         Err(error) => {
             tracing::warn!("users may be missing: {error}");

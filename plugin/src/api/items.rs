@@ -1,0 +1,225 @@
+//! The items of a list, read one after the other while the answer comes.
+//!
+//! A parser that reads byte by byte is twice as slow as one that has a slice to read from, and the whole
+//! answer is too large to keep. So it is parsed out of a buffer: what is cut off at its end is begun
+//! again when there is more.
+
+use std::io::{self, Read};
+
+use serde::de::{DeserializeOwned, IgnoredAny};
+use zeroize::Zeroizing;
+
+/// How much is read at a time, in bytes.
+const PIECE: usize = 128 * 1024;
+
+/// Why there are no items.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ItemsError {
+    /// The answer came to a premature end.
+    #[error("cut off")]
+    Cut(#[from] io::Error),
+    /// It is no list of such items. What is wrong with it is not said, since it may hold values.
+    #[error("malformed")]
+    Malformed,
+}
+
+/// The `items` of a list: an object that may have other fields, which are skipped. `null` is none.
+///
+/// # Errors
+/// When reading fails, or what is read is no such list.
+pub(super) fn read<T: DeserializeOwned>(reader: impl Read) -> Result<Vec<T>, ItemsError> {
+    Text::new(reader, PIECE).list()
+}
+
+/// JSON of which a piece is in the buffer.
+struct Text<R> {
+    reader: R,
+    piece: usize,
+    /// Metadata of a Secret may hold a copy of its values.
+    buffer: Zeroizing<Vec<u8>>,
+    /// Where in the buffer the rest begins.
+    at: usize,
+    ended: bool,
+}
+
+impl<R: Read> Text<R> {
+    fn new(reader: R, piece: usize) -> Self {
+        Self { reader, piece, buffer: Zeroizing::new(Vec::with_capacity(2 * piece)), at: 0, ended: false }
+    }
+
+    fn list<T: DeserializeOwned>(mut self) -> Result<Vec<T>, ItemsError> {
+        let mut items = None;
+        self.expect(b'{')?;
+        loop {
+            let field: String = self.value()?;
+            self.expect(b':')?;
+            if field == "items" && self.peek()? == Some(b'[') {
+                items = Some(self.array()?);
+            } else if field == "items" {
+                items = Some(self.value::<Option<Vec<T>>>()?.unwrap_or_default());
+            } else {
+                self.value::<IgnoredAny>()?;
+            }
+            if !self.is_followed(b'}')? {
+                break;
+            }
+        }
+        match self.peek()? {
+            None => items.ok_or(ItemsError::Malformed),
+            Some(_) => Err(ItemsError::Malformed),
+        }
+    }
+
+    fn array<T: DeserializeOwned>(&mut self) -> Result<Vec<T>, ItemsError> {
+        let mut items = Vec::new();
+        self.expect(b'[')?;
+        if self.peek()? == Some(b']') {
+            self.expect(b']')?;
+            return Ok(items);
+        }
+        loop {
+            items.push(self.value()?);
+            if !self.is_followed(b']')? {
+                return Ok(items);
+            }
+        }
+    }
+
+    /// One value, and what it takes of the answer until it is whole.
+    fn value<T: DeserializeOwned>(&mut self) -> Result<T, ItemsError> {
+        loop {
+            let rest = self.buffer.get(self.at..).unwrap_or_default();
+            let mut values = serde_json::Deserializer::from_slice(rest).into_iter();
+            let value = values.next();
+            let end = values.byte_offset();
+            match value {
+                // A number that ends with the buffer may go on.
+                Some(Ok(value)) if end < rest.len() || self.ended => {
+                    self.at += end;
+                    return Ok(value);
+                }
+                Some(Err(error)) if !error.is_eof() => return Err(ItemsError::Malformed),
+                _ if self.ended => return Err(ItemsError::Malformed),
+                _ => self.more()?,
+            }
+        }
+    }
+
+    /// Whether a comma follows, and not this.
+    fn is_followed(&mut self, by: u8) -> Result<bool, ItemsError> {
+        if self.peek()? == Some(b',') {
+            self.at += 1;
+            return Ok(true);
+        }
+        self.expect(by)?;
+        Ok(false)
+    }
+
+    fn expect(&mut self, byte: u8) -> Result<(), ItemsError> {
+        if self.peek()? != Some(byte) {
+            return Err(ItemsError::Malformed);
+        }
+        self.at += 1;
+        Ok(())
+    }
+
+    /// What comes after white space; `None` at the end.
+    fn peek(&mut self) -> Result<Option<u8>, ItemsError> {
+        loop {
+            match self.buffer.get(self.at) {
+                Some(b' ' | b'\n' | b'\r' | b'\t') => self.at += 1,
+                Some(byte) => return Ok(Some(*byte)),
+                None if self.ended => return Ok(None),
+                None => self.more()?,
+            }
+        }
+    }
+
+    /// Forgets what was parsed and reads another piece.
+    fn more(&mut self) -> Result<(), ItemsError> {
+        self.buffer.drain(..self.at);
+        self.at = 0;
+        let piece = u64::try_from(self.piece).unwrap_or(u64::MAX);
+        let read = self.reader.by_ref().take(piece).read_to_end(&mut self.buffer)?;
+        self.ended = read < self.piece;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct Item {
+        name: String,
+    }
+
+    const LIST: &str = r#" {"kind": "List", "metadata": {"n": [1, 22]}, "count": 1234, "items": [
+        {"name": "a", "more": "\"]}"}, {"more": null, "name": "Ü\u00fc\\"}] , "last": {}} "#;
+
+    fn names(json: &str, piece: usize) -> Result<Vec<String>, ItemsError> {
+        let items: Vec<Item> = Text::new(json.as_bytes(), piece).list()?;
+        Ok(items.into_iter().map(|item| item.name).collect())
+    }
+
+    #[test]
+    fn a_list_may_be_cut_anywhere() {
+        for piece in 1..=LIST.len() + 1 {
+            assert_eq!(names(LIST, piece).unwrap(), ["a", "Üü\\"], "{piece}");
+        }
+    }
+
+    #[test]
+    fn no_items_are_none() {
+        for json in [r#"{"items": []}"#, r#"{"items":null,"kind":"x"}"#, r#"{"kind":"x","items":[ ] }"#] {
+            for piece in [1, 3, 1000] {
+                assert!(names(json, piece).unwrap().is_empty(), "{json}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_list_is_malformed() {
+        for json in [
+            "",
+            "{}",
+            "[]",
+            "null",
+            r#"{"kind": "x"}"#,
+            r#"{"items": 1}"#,
+            r#"{"items": {}}"#,
+            r#"{"items": [1]}"#,
+            r#"{"items": [{"name": "a"},]}"#,
+            r#"{"items": [{"name": "a"} {"name": "b"}]}"#,
+            r#"{"items": [{"name": "a"}"#,
+            r#"{"items": [{"name": "a"}]"#,
+            r#"{"items": [{"name": "a"#,
+            r#"{"items": []} x"#,
+            r#"{"items" []}"#,
+            r#"{items: []}"#,
+            "{\"items\": [{\"name\": \"\u{1}\"}]}",
+        ] {
+            for piece in [1, 7, 1000] {
+                assert!(matches!(names(json, piece), Err(ItemsError::Malformed)), "{json} by {piece}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_connection_that_breaks_is_no_malformed_list() {
+        struct Broken;
+        impl Read for Broken {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::ConnectionReset.into())
+            }
+        }
+        let begun = br#"{"items": [{"name": "a"}, {"na"#;
+        let broken = Text::new(begun.chain(Broken), 8).list::<Item>();
+        assert!(
+            matches!(broken, Err(ItemsError::Cut(error)) if error.kind() == io::ErrorKind::ConnectionReset)
+        );
+    }
+}
