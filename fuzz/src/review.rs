@@ -38,7 +38,8 @@ pub(crate) fn check(input: &[u8]) {
     assert_eq!(answer["apiVersion"], "admission.k8s.io/v1");
     assert_eq!(answer["kind"], "AdmissionReview");
     assert_eq!(response["allowed"], true);
-    let review: Value = serde_json::from_slice(input).expect("a review is JSON");
+    // What of a body is not looked at need not be text, as with bytes that are not UTF-8 in a string.
+    let Ok(review) = serde_json::from_slice::<Value>(input) else { return };
     // A list passes for an object where its items are in order.
     let request = review.get("request").filter(|request| request.is_object());
     if let Some(request) = request {
