@@ -1,5 +1,6 @@
 //! The report: pods rolled up to workloads, and what changed for each.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::TryStreamExt;
@@ -102,11 +103,15 @@ impl WorkloadReport {
 
 /// Rolls surveyed pods up to their workloads, in order of name.
 pub(crate) fn roll_up(pods: &[SurveyedPod]) -> Vec<WorkloadReport> {
+    by_workload(pods).into_iter().map(|(workload, pods)| report(workload, &pods)).collect()
+}
+
+fn by_workload(pods: &[SurveyedPod]) -> BTreeMap<&WorkloadName, Vec<&SurveyedPod>> {
     let mut workloads: BTreeMap<&WorkloadName, Vec<&SurveyedPod>> = BTreeMap::new();
     for pod in pods {
         workloads.entry(&pod.workload).or_default().push(pod);
     }
-    workloads.into_iter().map(|(workload, pods)| report(workload, &pods)).collect()
+    workloads
 }
 
 fn report(workload: &WorkloadName, pods: &[&SurveyedPod]) -> WorkloadReport {
@@ -224,19 +229,19 @@ pub(crate) async fn find_rolling(
         Some(at) => at,
         None => Clock::of(client).await.now(),
     };
+    let (workloads, unread) = (by_workload(pods), RefCell::new(Vec::new()));
     futures::stream::iter(drifted.map(Ok))
         .try_for_each_concurrent(PARALLEL, async |report| {
             let rollable = match Rollable::get(client, &report.workload).await {
                 Ok(rollable) => rollable,
                 Err(RolloutError::Api(error @ ApiError::Unreachable { .. })) => return Err(error),
                 Err(RolloutError::Api(error)) if !error.is_not_found() => {
-                    tracing::warn!("whether {} is being rolled out is not known: {error}", report.workload);
+                    unread.borrow_mut().push(error.to_string());
                     return Ok(());
                 }
                 Err(_) => return Ok(()),
             };
-            let of_workload: Vec<&SurveyedPod> =
-                pods.iter().filter(|pod| pod.workload == report.workload).collect();
+            let of_workload = workloads.get(&report.workload).map_or(&[][..], Vec::as_slice);
             let newest = rollable.newest(inventory);
             let revision = |pod| rollable.revision_of(pod);
             let new_pods = of_workload.iter().filter(|pod| revision(&pod.revision) == newest);
@@ -249,7 +254,7 @@ pub(crate) async fn find_rolling(
                 Progress::Stuck(_) => verdict::Progress::Stuck,
             };
             let rollout = Rollout { newest, observed: rollable.is_observed(), progress };
-            let rolled = verdict::roll_up(&verdicts(&of_workload, revision), Some(rollout));
+            let rolled = verdict::roll_up(&verdicts(of_workload, revision), Some(rollout));
             report.verdict = rolled.verdict;
             report.problem = match stands {
                 Progress::Stuck(why) if rolled.stuck => Some(why),
@@ -257,5 +262,13 @@ pub(crate) async fn find_rolling(
             };
             Ok(())
         })
-        .await
+        .await?;
+    if let [error, others @ ..] = &unread.borrow()[..] {
+        let others = match others.len() {
+            0 => String::new(),
+            others => format!(", and {others} more like it"),
+        };
+        tracing::warn!("a rollout under way is not found out: {error}{others}");
+    }
+    Ok(())
 }
