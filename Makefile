@@ -103,6 +103,10 @@ vectors: ## tests/vectors: the golden vectors of the record's format, by Python 
 demo: prerequisites control-plane build ## The main job on a cluster of its own, step by step
 	@$(BIN)/demo up
 
+.PHONY: pictures
+pictures: prerequisites control-plane build ## docs/pictures anew, from what a terminal and a webhook really show
+	@$(BIN)/pictures write
+
 .PHONY: demo-down
 demo-down: build ## Remove what the demo has left running
 	@$(BIN)/demo down

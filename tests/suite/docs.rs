@@ -13,6 +13,7 @@ fn root() -> PathBuf {
 fn pages() -> Result<Vec<(String, String)>> {
     let docs = std::fs::read_dir(root().join("docs"))?;
     let mut paths = docs.map(|file| Ok(file?.path())).collect::<Result<Vec<_>>>()?;
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "md"));
     paths.push(root().join("README.md"));
     paths.sort();
     let page = |path: PathBuf| {
