@@ -14,6 +14,7 @@ pub(crate) fn difference(before: &str, now: &str) -> Option<String> {
 /// In order of the text: what goes on at once may end in any order.
 fn told(svg: &str) -> Vec<String> {
     let mut lines: Vec<String> = lines(svg).iter().map(|line| lasting(line)).collect();
+    lines.retain(|line| !line.is_empty());
     lines.sort();
     lines
 }
