@@ -24,6 +24,10 @@ prerequisites:
 control-plane: ## A Kubernetes control plane in the cache: 10 minutes once, then nothing
 	@tests/control-plane/build.sh >/dev/null
 
+.PHONY: oldest
+oldest: control-plane ## The API server of the oldest Kubernetes that is supported, in the cache: 5 minutes once
+	@KUBERNETES=1.33 tests/control-plane/build.sh >/dev/null
+
 .PHONY: helm
 helm: ## Helm in the cache: 2 minutes once, then nothing
 	@tests/control-plane/build.sh helm >/dev/null
@@ -47,7 +51,7 @@ manifests: helm ## deploy/install.yaml and the chart's README, from the chart
 	@deploy/manifests.sh
 
 .PHONY: test
-test: prerequisites control-plane chart-tools build ## All tests, those on a real control plane included
+test: prerequisites control-plane oldest chart-tools build ## All tests, those on a real control plane included
 	@tests/run.sh --workspace
 
 .PHONY: test-unit
@@ -99,10 +103,14 @@ vectors: ## tests/vectors: the golden vectors of the record's format, by Python 
 demo: prerequisites control-plane build ## The main job on a cluster of its own, step by step
 	@$(BIN)/demo up
 
+.PHONY: pictures
+pictures: prerequisites control-plane build ## docs/pictures anew, from what a terminal and a webhook really show
+	@$(BIN)/pictures write
+
 .PHONY: demo-down
 demo-down: build ## Remove what the demo has left running
 	@$(BIN)/demo down
 
 .PHONY: clean-cache
 clean-cache: ## Remove the cached control plane, node and tools (Go keeps its own: go clean -cache -modcache)
-	rm -rf "$(CACHE)/control-plane" "$(CACHE)/helm" "$(CACHE)/helm-docs" "$(CACHE)/promtool" "$(CACHE)/actionlint" "$(CACHE)/crds" "$(CACHE)/real-node"
+	rm -rf "$(CACHE)/control-plane" "$(CACHE)"/control-plane-* "$(CACHE)/helm" "$(CACHE)/helm-docs" "$(CACHE)/promtool" "$(CACHE)/actionlint" "$(CACHE)/crds" "$(CACHE)/real-node"

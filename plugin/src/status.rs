@@ -1,8 +1,11 @@
 //! `kubectl reload status`: what runs on old configuration.
 
 mod document;
+mod file;
+mod metrics;
 mod offline;
 mod order;
+mod output;
 mod pod;
 mod view;
 mod watch;
@@ -16,7 +19,7 @@ use reload_core::verdict::Verdict;
 
 use crate::color::Paint;
 use crate::connection::{Connection, ConnectionArgs};
-use crate::document::{Form, Output};
+use crate::document::Form;
 use crate::findings::{Found, find_with_pods};
 use crate::report::WorkloadReport;
 use crate::scope::ScopeArgs;
@@ -24,6 +27,7 @@ use crate::survey::JudgementArgs;
 use crate::table::{emit, printable, terminal_width};
 use document::Document;
 use order::Order;
+use output::Output;
 use pod::PodReport;
 use view::View;
 pub(crate) use view::what;
@@ -44,7 +48,8 @@ use watch::WatchArgs;
     -o json --show-managed-fields > cluster.json
   kubectl reload status -f cluster.json   # no cluster is asked: for support bundles
   kubectl reload status -A --exit-code   # for scripts: 1 when something is drifted
-  kubectl reload status -A --exit-code --inferred   # 1 when something possibly is, too")]
+  kubectl reload status -A --exit-code --inferred   # 1 when something possibly is, too
+  kubectl reload status -A -o openmetrics   # workloads by namespace and verdict, for Prometheus")]
 pub(crate) struct StatusArgs {
     #[command(flatten)]
     scope: ScopeArgs,
@@ -69,6 +74,11 @@ pub(crate) struct StatusArgs {
     /// Form of the output.
     #[arg(short, long, value_enum, default_value = "table")]
     output: Output,
+
+    /// Write the answer into this file in place of standard output. The file is replaced when all is
+    /// known, so that whoever reads it never finds half an answer.
+    #[arg(long, value_name = "FILE", conflicts_with = "watch")]
+    output_file: Option<PathBuf>,
 
     /// Exit with 1 when a workload is drifted for sure, and with 2 on errors.
     #[arg(long)]
@@ -113,8 +123,9 @@ pub(crate) async fn run(
     let namespace = namespace.as_deref();
     let selector = args.scope.selector();
     let look = async || -> anyhow::Result<(String, bool)> {
+        let looked_at = Timestamp::now();
         let found = find_with_pods(&client, namespace, selector, &targets, &args.judgement).await?;
-        shown(&args, found, namespace, paint)
+        shown(&args, found, namespace, looked_at, paint)
     };
     if args.watch.watch {
         args.watch.run(async || Ok(look().await?.0)).await?;
@@ -125,15 +136,19 @@ pub(crate) async fn run(
 }
 
 fn told(args: &StatusArgs, text: &str, drifted: bool) -> anyhow::Result<ExitCode> {
-    emit(text)?;
+    match &args.output_file {
+        Some(path) => file::replace(path, text)?,
+        None => emit(text)?,
+    }
     Ok(if args.exit_code && drifted { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }
 
-/// The answer in the form that was asked for, and whether something is drifted that counts.
+/// The answer of that time in the form that was asked for, and whether something is drifted that counts.
 fn shown(
     args: &StatusArgs,
     found: Found,
     namespace: Option<&str>,
+    looked_at: Timestamp,
     paint: Paint,
 ) -> anyhow::Result<(String, bool)> {
     let Found { mut reports, pods } = found;
@@ -149,7 +164,7 @@ fn shown(
         all: args.all,
         wide: args.output == Output::Wide,
         by: args.by,
-        width: terminal_width(),
+        width: args.output_file.is_none().then(terminal_width).flatten(),
         paint,
         now: Timestamp::now(),
     };
@@ -165,6 +180,7 @@ fn shown(
             let names = reports.iter().filter(|report| needs_attention(report));
             names.map(|report| printable(&report.workload.to_string()) + "\n").collect()
         }
+        Output::OpenMetrics => metrics::text(&reports, pods, looked_at)?,
     };
     Ok((text, drifted))
 }

@@ -8,6 +8,9 @@
 #                    helm-docs, which writes the chart's README, promtool, which tests its alerts, and
 #                    actionlint, which checks the workflows of releases
 #
+#   KUBERNETES             another Kubernetes version (1.33), from the module in the folder of that name,
+#                          into a cache of its own: the API server alone, since all else of a cluster
+#                          that tests need of it works with any
 #   KUBEBUILDER_ASSETS     a folder with binaries to use; only what it lacks is built
 #   KUBECTL_RELOAD_CACHE   where the cache lies (default: ${XDG_CACHE_HOME:-~/.cache}/kubectl-reload)
 #
@@ -35,6 +38,15 @@ case $part in
     bound=()
     ;;
 esac
+if [[ -n ${KUBERNETES:-} && -z $part ]]; then
+  [[ -d $KUBERNETES ]] || { echo "control-plane: KUBERNETES=$KUBERNETES has no module here: unset it, or name one of" [0-9]*.* >&2; exit 1; }
+  cd "$KUBERNETES"
+  place=control-plane-$KUBERNETES
+  tools=(kube-apiserver)
+  bound=()
+  # They are of another version.
+  unset KUBEBUILDER_ASSETS
+fi
 package_of() {
   case $1 in
     helm | helm-docs | promtool | actionlint) echo "$module/cmd/$1" ;;
@@ -138,7 +150,7 @@ build() {
     # promtool without the clouds in which Prometheus finds its targets.
     tags=remove_all_sd
   else
-    say "building ${missing[*]} of Kubernetes $version once, into $bin (all: about 10 minutes on 2 cores; Go's caches take 7 GB)"
+    say "building ${missing[*]} of Kubernetes $version once, into $bin (all: about 10 minutes on 2 cores, the API server alone 5; Go's caches take 7 GB)"
     flags="-s -w -X k8s.io/component-base/version.gitVersion=$version"
     flags+=" -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=$(minor <<<"$version" | cut -d. -f2)"
   fi

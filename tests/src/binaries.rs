@@ -5,10 +5,14 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+const API_SERVER: &str = "kube-apiserver";
+
 /// The folders that hold the binaries.
 #[derive(Clone, Debug)]
 pub struct Binaries {
     control_plane: PathBuf,
+    /// In a folder of its own where it is of another version.
+    api_server: PathBuf,
     version: String,
 }
 
@@ -16,14 +20,24 @@ impl Binaries {
     /// Finds the control plane, and builds it first where it is not in the cache: then this takes
     /// minutes, with progress on stderr.
     pub fn locate() -> Result<Self> {
+        Self::of_kubernetes(None)
+    }
+
+    /// The same with the API server of another Kubernetes version (`1.33`).
+    pub fn of_kubernetes(version: Option<&str>) -> Result<Self> {
         let control_plane = built("control-plane/build.sh", &[])?;
-        let version = version_of(&control_plane.join("kube-apiserver"))?;
-        Ok(Self { control_plane, version })
+        let folder = match version {
+            Some(version) => built_with("control-plane/build.sh", &[], &[("KUBERNETES", version)])?,
+            None => control_plane.clone(),
+        };
+        let api_server = folder.join(API_SERVER);
+        let version = version_of(&api_server)?;
+        Ok(Self { control_plane, api_server, version })
     }
 
     /// A binary of the control plane: `kube-apiserver`, `kubectl`, `kwokctl`, …
     pub fn control_plane(&self, name: &str) -> PathBuf {
-        self.control_plane.join(name)
+        if name == API_SERVER { self.api_server.clone() } else { self.control_plane.join(name) }
     }
 
     /// The Kubernetes version of the API server, `v1.36.3`.
@@ -63,9 +77,16 @@ pub async fn custom_resources() -> Result<PathBuf> {
 
 /// The path that a script of these tests names, which builds first what it lacks.
 pub(crate) fn built(script: &str, arguments: &[&str]) -> Result<PathBuf> {
+    built_with(script, arguments, &[])
+}
+
+fn built_with(script: &str, arguments: &[&str], env: &[(&str, &str)]) -> Result<PathBuf> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join(script);
     let run = Command::new(&script)
         .args(arguments)
+        // Not the user's.
+        .env_remove("KUBERNETES")
+        .envs(env.iter().copied())
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
         .output()

@@ -150,6 +150,11 @@ impl<'a> Kubectl<'a> {
         Ok(command)
     }
 
+    /// Its home: where the cluster lies.
+    pub(crate) fn folder(&self) -> &Path {
+        self.cluster.folder()
+    }
+
     fn command(&self, arguments: &[&str]) -> Result<Command> {
         let mut command = self.program(self.cluster.binaries().control_plane("kubectl"))?;
         command.args(arguments);

@@ -13,7 +13,7 @@
 //! - [`Terminal`]: the plugin as a person sees it.
 //! - [`listing`]: all objects of a cluster, to compare before and after.
 //! - [`Authority`]: certificates of others, in a folder as the kubelet mounts it.
-//! - [`Workload`], [`Source`]: manifests.
+//! - [`Workload`], [`Source`]: manifests; [`shop`]: those of the demo and the pictures.
 //! - [`eventually`]: the only way to wait.
 //!
 //! Nothing that is started here outlives the process that started it, not even when that is
@@ -37,6 +37,7 @@ pub mod node;
 pub mod port;
 pub mod process;
 pub mod rollout;
+pub mod shop;
 pub mod status;
 pub mod terminal;
 pub mod wait;

@@ -9,7 +9,8 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    pub(crate) fn new(text: String) -> Self {
+    /// As a server, a file or a command gives it.
+    pub fn new(text: String) -> Self {
         Self { text }
     }
 

@@ -14,8 +14,13 @@ use rustix::termios::{Winsize, tcsetwinsize};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
+use crate::kubectl::Kubectl;
 use crate::namespace::Namespace;
 use crate::wait::eventually;
+
+mod row;
+
+pub use row::{Row, Stretch};
 
 /// How long a program may take to show something, and to end.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -30,25 +35,35 @@ pub struct Terminal {
 struct Shown {
     parser: vt100::Parser,
     raw: Vec<u8>,
+    /// Nobody can write any more.
+    ended: bool,
 }
 
 impl Namespace<'_> {
     /// `kubectl reload … -n NAME` on a terminal of so many rows and columns; `None` where there is no
     /// setsid, which makes the terminal the program's own.
     pub fn reload_on_terminal(&self, arguments: &[&str], size: (u16, u16)) -> Result<Option<Terminal>> {
+        self.cluster().binaries().plugin()?;
+        let install_namespace = self.webhook_options().install_namespace;
+        let kubectl = self.kubectl().env("KUBECTL_RELOAD_NAMESPACE", &install_namespace);
+        kubectl.on_terminal(&[&["reload"], arguments, &["-n", self.name()]].concat(), size)
+    }
+}
+
+impl Kubectl<'_> {
+    /// `kubectl …` on a terminal, likewise, in the folder of the cluster.
+    pub fn on_terminal(&self, arguments: &[&str], size: (u16, u16)) -> Result<Option<Terminal>> {
         if std::process::Command::new("setsid").arg("--version").stdout(Stdio::null()).status().is_err() {
             eprintln!("setsid is not installed: terminals are not tested");
             return Ok(None);
         }
-        self.cluster().binaries().plugin()?;
-        let mut command = self.kubectl().program("setsid")?;
+        let mut command = self.program("setsid")?;
         command
-            .args(["--ctty", "--wait", "kubectl", "reload"])
+            .args(["--ctty", "--wait", "kubectl"])
             .args(arguments)
-            .args(["-n", self.name()])
-            .env("KUBECTL_RELOAD_NAMESPACE", self.webhook_options().install_namespace)
             .env("TERM", "xterm")
-            .env_remove("NO_COLOR");
+            .env_remove("NO_COLOR")
+            .current_dir(self.folder());
         Terminal::start(command, size).map(Some)
     }
 }
@@ -67,7 +82,7 @@ impl Terminal {
         command.stdin(slave.try_clone()?).stdout(slave.try_clone()?).stderr(slave).kill_on_drop(true);
         let master = File::from(master);
         let parser = vt100::Parser::new(rows, columns, 0);
-        let shown = Arc::new(Mutex::new(Shown { parser, raw: Vec::new() }));
+        let shown = Arc::new(Mutex::new(Shown { parser, raw: Vec::new(), ended: false }));
         let terminal = Self { child: command.spawn()?, master, shown };
         terminal.resize(rows, columns)?;
         let (mut output, shown) = (terminal.master.try_clone()?, terminal.shown.clone());
@@ -79,6 +94,7 @@ impl Terminal {
                 shown.parser.process(&bytes[..count]);
                 shown.raw.extend_from_slice(&bytes[..count]);
             }
+            lock(&shown).ended = true;
         });
         Ok(terminal)
     }
@@ -86,6 +102,29 @@ impl Terminal {
     /// What is on the screen now.
     pub fn screen(&self) -> String {
         lock(&self.shown).parser.screen().contents()
+    }
+
+    /// What is there with its colours when the program has ended and all is read.
+    pub async fn last_rows(&mut self) -> Result<Vec<Row>> {
+        self.code().await?;
+        eventually("all is read", LIMIT, async || {
+            let shown = lock(&self.shown);
+            ensure!(shown.ended, "somebody may write still");
+            Ok(row::rows(shown.parser.screen()))
+        })
+        .await
+    }
+
+    /// Waits until the screen holds all of these texts at once, and gives it as it is then.
+    pub async fn rows_with(&self, texts: &[&str]) -> Result<Vec<Row>> {
+        eventually(format!("the screen shows {texts:?}"), LIMIT, async || {
+            let shown = lock(&self.shown);
+            let screen = shown.parser.screen();
+            let contents = screen.contents();
+            ensure!(texts.iter().all(|text| contents.contains(text)), "{contents}");
+            Ok(row::rows(screen))
+        })
+        .await
     }
 
     /// All that was ever written, with what moves the cursor.

@@ -4,6 +4,8 @@
 mod cluster;
 #[path = "chart/monitoring.rs"]
 mod monitoring;
+#[path = "chart/oldest.rs"]
+mod oldest;
 #[path = "chart/refusals.rs"]
 mod refusals;
 #[path = "chart/values.rs"]

@@ -13,6 +13,7 @@ fn root() -> PathBuf {
 fn pages() -> Result<Vec<(String, String)>> {
     let docs = std::fs::read_dir(root().join("docs"))?;
     let mut paths = docs.map(|file| Ok(file?.path())).collect::<Result<Vec<_>>>()?;
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "md"));
     paths.push(root().join("README.md"));
     paths.sort();
     let page = |path: PathBuf| {
@@ -62,16 +63,20 @@ async fn each_command_of_the_plugin_is_understood() -> Result<()> {
     .await
 }
 
+/// The manifests of a recipe, by its position among those that have some.
+fn recipe(position: usize) -> Result<String> {
+    let page = std::fs::read_to_string(root().join("docs/recipes.md"))?;
+    let manifests = page.split("```yaml\n").nth(position + 1).and_then(|rest| rest.split("```").next());
+    Ok(manifests.context("no manifests")?.to_owned())
+}
+
 #[tokio::test]
 async fn the_nightly_job_has_the_rights_that_it_needs() -> Result<()> {
     let cluster = Cluster::shared().await?;
     with_namespace(cluster, "docs-nightly", async |ns| {
         let _webhook = ns.webhook().await?;
         shop(&ns).await?;
-        let page = std::fs::read_to_string(root().join("docs/recipes.md"))?;
-        let manifests = page.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next());
-        let manifests = manifests.context("no manifests")?;
-        let manifests = manifests.replace("namespace: shop", &format!("namespace: {}", ns.name()));
+        let manifests = recipe(0)?.replace("namespace: shop", &format!("namespace: {}", ns.name()));
         let strict = ["apply", "--validate=strict", "-f", "-"];
         ns.kubectl().output_with_input(&strict, &manifests).await?.success()?;
         ns.kubectl()
@@ -84,6 +89,37 @@ async fn the_nightly_job_has_the_rights_that_it_needs() -> Result<()> {
         ensure!(!synced.stderr.contains("sync leaves no Event"), "{synced}");
         ensure!(ns.status().await?.drifted().is_empty(), "still drifted");
         Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn the_job_that_exports_drift_has_the_rights_that_it_needs() -> Result<()> {
+    let cluster = Cluster::shared().await?;
+    with_namespace(cluster, "docs-exported", async |ns| {
+        let webhook = ns.webhook().await?;
+        shop(&ns).await?;
+        let manifests =
+            recipe(1)?.replace("namespace: monitoring", &format!("namespace: {}", ns.name()));
+        let strict = ["apply", "--validate=strict", "-f", "-"];
+        ns.kubectl().output_with_input(&strict, &manifests).await?.success()?;
+        ns.kubectl()
+            .run(&["patch", "configmap", "web-settings", "-p", "{\"data\":{\"LOG_LEVEL\":\"debug\"}}"])
+            .await?;
+        let job = ns.kubectl().json(&["cronjob", "reload-status"]).await?;
+        let command = job.pointer("/spec/jobTemplate/spec/template/spec/initContainers/0/command");
+        let command = command.and_then(serde_json::Value::as_array).context("no command")?;
+        // The file is where the pod has a volume.
+        let arguments = command.iter().skip(1).filter_map(|argument| argument.as_str());
+        let arguments = arguments.filter(|argument| !argument.starts_with("--output-file="));
+        let account = format!("--as=system:serviceaccount:{}:reload-status", ns.name());
+        let arguments: Vec<&str> = arguments.chain([account.as_str()]).collect();
+        let kubectl = cluster.kubectl().env("KUBECTL_RELOAD_NAMESPACE", &webhook.options().install_namespace);
+        let exported = kubectl.reload(&arguments).await?.success()?;
+        let drifted = "kubectl_reload_workloads{namespace=\"docs-exported\",verdict=\"Drifted\",certainty=\"recorded\"} 1\n";
+        ensure!(exported.stdout.contains(drifted), "{exported}");
+        ensure!(!exported.stderr.contains("may not"), "{exported}");
+        ns.kubectl().output_with_input(&["delete", "-f", "-"], &manifests).await?.success().map(drop)
     })
     .await
 }

@@ -166,6 +166,24 @@ async fn the_workflows_are_ones() -> Result<()> {
     Ok(())
 }
 
+/// A tag can be moved to another commit, a digest cannot.
+#[test]
+fn the_workflows_name_each_action_by_its_digest_and_its_version() -> Result<()> {
+    let mut count = 0;
+    for workflow in ["release", "test"] {
+        let text = file(&format!(".github/workflows/{workflow}.yml"))?;
+        for action in text.lines().filter_map(|line| line.split("uses: ").nth(1)) {
+            let (_, digest) = action.split_once('@').with_context(|| action.to_owned())?;
+            let (digest, version) = digest.split_once(" # v").with_context(|| action.to_owned())?;
+            let is_digest = digest.len() == 40 && digest.bytes().all(|byte| byte.is_ascii_hexdigit());
+            ensure!(is_digest && version.split('.').count() == 3, "{workflow}.yml: {action}");
+            count += 1;
+        }
+    }
+    ensure!(count > 15, "{count} actions");
+    Ok(())
+}
+
 #[test]
 fn the_dockerfile_and_the_build_without_an_engine_define_one_image() -> Result<()> {
     let (dockerfile, script) = (file("deploy/Dockerfile")?, file("deploy/image.sh")?);

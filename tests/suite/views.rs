@@ -1,5 +1,7 @@
 //! How `kubectl reload status` shows its answer: forms, colours, orders, and again and again.
 
+#[path = "views/metrics.rs"]
+mod metrics;
 #[path = "views/pods.rs"]
 mod pods;
 

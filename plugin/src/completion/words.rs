@@ -192,7 +192,7 @@ impl<'a> Line<'a> {
                 Some(kind) if !kind.contains('/') => Names::Workloads { kind: Some((*kind).to_owned()) },
                 _ => Names::Workloads { kind: None },
             },
-            "kubeconfig" | "certificate_authority" | "filename" => return Wanted::Files,
+            "kubeconfig" | "certificate_authority" | "filename" | "output_file" => return Wanted::Files,
             _ => return Wanted::Nothing,
         };
         Wanted::Names { of, begin: begin.to_owned(), connection: self.connection }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use reload_core::verdict::{Certainty, Reason, Verdict};
 
+use super::output::Output;
 use super::{StatusArgs, shown};
 use crate::color::Paint;
 use crate::connection::ConnectionArgs;
-use crate::document::Output;
 use crate::findings::find_held;
 use crate::report::WorkloadReport;
 use crate::scope::Target;
@@ -26,14 +26,16 @@ pub(super) async fn look(
     let selector = args.scope.selector();
     let found = find_held(&snapshot, namespace, selector, targets, &args.judgement).await?;
     let untimed = found.reports.iter().filter(|report| is_untimed(report)).count();
-    let (mut text, drifted) = shown(args, found, namespace, paint)?;
+    let (mut text, drifted) = shown(args, found, namespace, snapshot.taken_at(), paint)?;
     if untimed > 0 && snapshot.lacks_managed_fields() {
         let advice = "the files do not tell when sources were written: \
                       write them with kubectl get --show-managed-fields";
         match args.output {
             Output::Table | Output::Wide if untimed == 1 => text += &format!("Of 1 of them, {advice}.\n"),
             Output::Table | Output::Wide => text += &format!("Of {untimed} of them, {advice}.\n"),
-            Output::Json | Output::Yaml | Output::Name => tracing::warn!("{advice}"),
+            Output::Json | Output::Yaml | Output::Name | Output::OpenMetrics => {
+                tracing::warn!("{advice}");
+            }
         }
     }
     Ok((text, drifted))

@@ -151,9 +151,14 @@ impl Kwok {
         for (option, port) in PORTS.iter().zip(&self.ports) {
             options[*option] = json!(port.number());
         }
+        let mut disabled = Vec::new();
         if wanted.nodes == 0 {
-            options["disable"] = json!(["kwok-controller"]);
+            disabled.push("kwok-controller");
         }
+        if wanted.kubernetes.is_some() {
+            disabled.extend(["kube-controller-manager", "kube-scheduler"]);
+        }
+        options["disable"] = json!(disabled);
         json!({
             "apiVersion": "config.kwok.x-k8s.io/v1alpha1",
             "kind": "KwokctlConfiguration",

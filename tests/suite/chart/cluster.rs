@@ -18,7 +18,7 @@ use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
 use crate::values::{argument, files};
 
-const LIMIT: Duration = Duration::from_secs(60);
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
 /// What is in the cluster is counted, and the registration has one name.
 static ONE: Mutex<()> = Mutex::const_new(());
@@ -28,15 +28,16 @@ pub(crate) async fn cluster() -> Result<(&'static Cluster, MutexGuard<'static, (
     static RESOURCES: OnceCell<()> = OnceCell::const_new();
     let one = ONE.lock().await;
     let cluster = Cluster::shared().await?;
-    RESOURCES
-        .get_or_try_init(async || {
-            let folder = custom_resources().await?.display().to_string();
-            cluster.kubectl().run(&["apply", "--server-side", "-f", &folder]).await?;
-            let established = ["wait", "--for=condition=established", "crd", "--all", "--timeout=60s"];
-            cluster.kubectl().run(&established).await.map(drop)
-        })
-        .await?;
+    RESOURCES.get_or_try_init(async || define_custom_resources(cluster).await).await?;
     Ok((cluster, one))
+}
+
+/// What the chart makes for others: cert-manager, the Prometheus Operator.
+pub(crate) async fn define_custom_resources(cluster: &Cluster) -> Result<()> {
+    let folder = custom_resources().await?.display().to_string();
+    cluster.kubectl().run(&["apply", "--server-side", "-f", &folder]).await?;
+    let established = ["wait", "--for=condition=established", "crd", "--all", "--timeout=60s"];
+    cluster.kubectl().run(&established).await.map(drop)
 }
 
 #[tokio::test]
@@ -50,20 +51,22 @@ async fn applied_strictly_by_the_server_and_once_more_it_changes_nothing_and_lea
         let manifests = cluster.folder().join("manifests.yaml");
         std::fs::write(&manifests, text)?;
         let manifests = manifests.display().to_string();
-        let kubectl = cluster.kubectl();
-        let apply = ["apply", "--server-side", "--validate=strict", "-f", &manifests];
-        kubectl.run(&apply).await.with_context(|| format!("{file:?}"))?;
-        let applied = owned(cluster, &manifests).await?;
-        kubectl
-            .run(&["diff", "--server-side", "-f", &manifests])
-            .await
-            .with_context(|| format!("{file:?}"))?;
-        kubectl.run(&apply).await?;
-        let again = owned(cluster, &manifests).await?;
-        assert_eq!(applied, again, "{file:?}");
-        kubectl.run(&["delete", "-f", &manifests]).await?;
+        applied_twice_alike(cluster, &manifests).await.with_context(|| format!("{file:?}"))?;
+        cluster.kubectl().run(&["delete", "-f", &manifests]).await?;
         as_before(cluster, &before, LIMIT).await.with_context(|| format!("{file:?}"))?;
     }
+    Ok(())
+}
+
+/// The server takes the manifests in this file by its strict validation; once more they change nothing.
+pub(crate) async fn applied_twice_alike(cluster: &Cluster, manifests: &str) -> Result<()> {
+    let kubectl = cluster.kubectl();
+    let apply = ["apply", "--server-side", "--validate=strict", "-f", manifests];
+    kubectl.run(&apply).await?;
+    let applied = owned(cluster, manifests).await?;
+    kubectl.run(&["diff", "--server-side", "-f", manifests]).await?;
+    kubectl.run(&apply).await?;
+    ensure!(applied == owned(cluster, manifests).await?, "applied once more, {manifests} changes objects");
     Ok(())
 }
 

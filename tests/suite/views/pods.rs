@@ -20,9 +20,15 @@ async fn pods_are_shown_one_by_one_and_chosen_by_their_fields() -> Result<()> {
         let [old, deleted] = &pods[..] else { anyhow::bail!("{} pods", pods.len()) };
         ns.kubectl().run(&["delete", "pod", &deleted.name_any()]).await?;
         ns.rolled_out("deployment/web").await?;
-        let after = ns.pods("deployment/web").await?;
-        let new = after.iter().find(|pod| pod.uid() != old.uid()).context("no new pod")?;
-        let (old, new) = (old.name_any(), new.name_any());
+        // Whether it is replaced yet, the rollout does not tell.
+        let new = eventually("there is a new pod", WHILE, async || {
+            let after = ns.pods("deployment/web").await?;
+            let uids = [old.uid(), deleted.uid()];
+            after.into_iter().find(|pod| !uids.contains(&pod.uid())).context("no new pod")
+        });
+        let new = new.await?.name_any();
+        ns.rolled_out("deployment/web").await?;
+        let old = old.name_any();
 
         let shown = ns.reload(&["status", "--pods"]).await?.success()?;
         let line = |name: &str| shown.stdout.lines().find(|line| line.starts_with(name));

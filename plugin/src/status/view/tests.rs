@@ -5,6 +5,7 @@ use reload_core::source::SourceId;
 use super::*;
 use crate::document::Form;
 use crate::status::document::Document;
+use crate::status::metrics;
 use crate::status::order::Order;
 use crate::workload::{Kind, WorkloadName};
 
@@ -111,6 +112,15 @@ fn pods() -> Vec<PodReport> {
     pods
 }
 
+/// No API server has such a namespace, but a file may.
+fn with_a_hostile_namespace() -> Vec<WorkloadReport> {
+    let namespace = "a\"} 1\n\\\u{1b}[2Jb";
+    let judged = (Verdict::Drifted, Certainty::Recorded);
+    let mut reports = reports();
+    reports.push(report((namespace, Kind::Deployment, "web"), judged, (1, 1), Vec::new()));
+    reports
+}
+
 fn view() -> View<'static> {
     View {
         namespace: None,
@@ -146,6 +156,9 @@ fn every_view_is_as_it_was() {
         ("nothing", view().text(&[], None)),
         ("nothing in a namespace", one.text(&[], None)),
         ("json", Form::Json.write(&Document::of(&reports()[..2], None)).unwrap()),
+        ("openmetrics", metrics::text(&with_a_hostile_namespace(), None, view().now).unwrap()),
+        ("pods openmetrics", metrics::text(&reports()[..2], Some(&pods()), view().now).unwrap()),
+        ("openmetrics of nothing", metrics::text(&[], None, view().now).unwrap()),
         ("yaml", Form::Yaml.write(&Document::of(&reports()[..2], None)).unwrap()),
     ] {
         let colored = name == "colored";

@@ -1,7 +1,6 @@
 //! The main job, told step by step on a real control plane: `demo up`, and `demo down` to remove
 //! what it leaves running.
 
-mod shop;
 mod story;
 
 use std::path::{Path, PathBuf};

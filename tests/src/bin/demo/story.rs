@@ -4,9 +4,8 @@ use std::time::Instant;
 
 use anyhow::{Result, ensure};
 use reload_tests::manifest::config_map;
+use reload_tests::shop::{NAMESPACE, payment_key, sources, workloads};
 use reload_tests::{Cluster, Namespace, Webhook, WebhookOptions};
-
-use crate::shop::{NAMESPACE, payment_key, sources, workloads};
 
 /// Plays it, and gives back the webhook, which still runs.
 pub(crate) async fn tell(cluster: &Cluster) -> Result<Webhook> {

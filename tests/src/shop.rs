@@ -1,14 +1,15 @@
-//! A small shop: three workloads that take their configuration in every way there is.
+//! A small shop, which the demo and the pictures are about: three workloads that take their configuration in
+//! every way there is.
 
-use reload_tests::manifest::{config_map, secret};
-use reload_tests::{Source, Workload};
+use crate::manifest::{config_map, secret};
+use crate::{Source, Workload};
 use serde_json::Value;
 
 /// The namespace of it all.
-pub(crate) const NAMESPACE: &str = "shop";
+pub const NAMESPACE: &str = "shop";
 
 /// What the workloads are configured by.
-pub(crate) fn sources() -> Vec<Value> {
+pub fn sources() -> Vec<Value> {
     vec![
         config_map(
             "web-settings",
@@ -23,12 +24,12 @@ pub(crate) fn sources() -> Vec<Value> {
 }
 
 /// The Secret that the demo takes away and brings back.
-pub(crate) fn payment_key() -> Value {
+pub fn payment_key() -> Value {
     secret("payment-key", &[("api-key", "sk-0123456789")])
 }
 
 /// The workloads.
-pub(crate) fn workloads() -> Vec<Workload> {
+pub fn workloads() -> Vec<Workload> {
     vec![
         Workload::deployment("web")
             .replicas(3)
