@@ -64,6 +64,11 @@ impl Health {
         self.draining.store(true, Ordering::Release);
     }
 
+    /// Whether no new work is wanted any more.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Acquire)
+    }
+
     /// The certificate that is served, by its first and last instant.
     pub(crate) fn serves(&self, not_before: Timestamp, not_after: Timestamp) {
         *self.certificate.lock().unwrap_or_else(PoisonError::into_inner) = Some((not_before, not_after));
@@ -80,7 +85,7 @@ impl Health {
             ("certificate", validity(certificate, self.clock.now())),
             ("api-server", unless(!silent, "no answer within the last minute")),
             ("hash-key", unless(self.hash_key.load(Ordering::Acquire), "not looked for yet")),
-            ("shutdown", unless(!self.draining.load(Ordering::Acquire), "draining")),
+            ("shutdown", unless(!self.is_draining(), "draining")),
         ])
     }
 }

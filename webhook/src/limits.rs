@@ -9,15 +9,20 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// The largest review that is read, in bytes: the API server sends objects of up to 3 MiB.
 pub(crate) const MAX_REVIEW: usize = 4 * 1024 * 1024;
 
-/// What bodies and the pods in them may take, in bytes; a review of a common pod has 5 to 20 KiB.
+/// What larger bodies and the pods in them may take, in bytes.
 const MAX_BODIES: usize = 32 * 1024 * 1024;
+
+/// What each body may have beside, in bytes; a review of a common pod has 5 to 20 KiB. So nobody who
+/// sends large ones keeps those out. The number of connections bounds it.
+pub(crate) const OF_EACH: usize = 32 * 1024;
 
 /// How much is done at once.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Limits")]
 pub(crate) struct LimitArgs {
-    /// Reviews under way at once; beyond, pods are admitted at once and unrecorded.
-    #[arg(long, env = "KUBECTL_RELOAD_MAX_REVIEWS", default_value = "1024", value_parser = at_least_one)]
+    /// Reviews under way at once; beyond, pods are admitted at once and unrecorded. The API server opens
+    /// a connection for each: keep it well below --max-connections.
+    #[arg(long, env = "KUBECTL_RELOAD_MAX_REVIEWS", default_value = "512", value_parser = at_least_one)]
     pub(crate) max_reviews: usize,
 
     /// GETs of sources under way at once; further ones wait, within the deadline.
@@ -84,8 +89,9 @@ impl Room {
             if bytes.len() + data.len() > MAX_REVIEW {
                 return Err(NoBody::TooLong);
             }
-            room.merge(self.take(data.len())?);
+            let before = bytes.len().max(OF_EACH);
             bytes.extend_from_slice(&data);
+            room.merge(self.take(bytes.len().saturating_sub(before))?);
         }
         Ok(Held { bytes, room: Taken { _bytes: room } })
     }

@@ -1,13 +1,13 @@
 //! The routes, as a value that tests can call.
 
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{RawQuery, Request, State};
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use futures::FutureExt;
@@ -19,8 +19,9 @@ use crate::api::is_namespace;
 use crate::health::Health;
 use crate::limits::{MAX_REVIEW, NoBody, Room, Taken};
 use crate::metrics::{self, Cause, Metrics, ReviewResult};
+use crate::review;
 use crate::review::{Answer, Place, Reviewed};
-use crate::{review, subject::Subject};
+use crate::subject::{Subject, quote};
 
 /// What the handlers share.
 pub(crate) struct App {
@@ -68,7 +69,12 @@ async fn mutate(State(app): State<Arc<App>>, request: Request) -> Response {
     };
     let reviewed = answer(&app, review, room, deadline).await;
     app.metrics.review(reviewed.result, reviewed.causes, start.elapsed());
-    axum::Json(reviewed.answer).into_response()
+    let mut response = axum::Json(reviewed.answer).into_response();
+    if app.health.is_draining() {
+        // So that the API server does not send the next one over a connection that is about to end.
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
 }
 
 /// The review in a request, or why there is none.
@@ -90,12 +96,15 @@ async fn receive(
     let body = body.map_err(|error| {
         let status = match error {
             NoBody::TooLong => StatusCode::PAYLOAD_TOO_LARGE,
-            NoBody::NoRoom => StatusCode::SERVICE_UNAVAILABLE,
+            NoBody::NoRoom => StatusCode::TOO_MANY_REQUESTS,
             NoBody::Broken => StatusCode::BAD_REQUEST,
         };
         (status, error.to_string())
     })?;
-    let review = review::Request::parse(&body.bytes);
+    let review = catch_unwind(|| review::Request::parse(&body.bytes)).map_err(|_| {
+        app.metrics.panics.inc();
+        (StatusCode::BAD_REQUEST, "the review cannot be read".to_owned())
+    })?;
     let review = review.map_err(|error| (StatusCode::BAD_REQUEST, error.to_string()))?;
     Ok((review, body.room))
 }
@@ -127,7 +136,12 @@ async fn answer(app: &App, request: review::Request, room: Taken, deadline: Inst
         }
     };
     let Some(_review) = app.room.review() else {
-        tracing::debug!(?uid, %namespace, ?name, "too many reviews are under way");
+        tracing::debug!(
+            uid = quote(&uid),
+            namespace = quote(&namespace),
+            name = quote(&name),
+            "too many reviews are under way"
+        );
         return Outcome::unrecorded(uid, place, ReviewResult::Shed);
     };
     let recording = async {
@@ -139,9 +153,10 @@ async fn answer(app: &App, request: review::Request, room: Taken, deadline: Inst
     let outcome = recorded(uid.clone(), place, recording, deadline, &app.metrics).await;
     let (result, causes) = (outcome.result, &outcome.causes);
     if outcome.causes.is_empty() {
-        tracing::debug!(?uid, %namespace, ?name, ?result, "reviewed");
+        tracing::debug!(uid = quote(&uid), %namespace, name = quote(&name), ?result, "reviewed");
     } else {
-        tracing::info!(?uid, %namespace, ?name, ?result, ?causes, "admitted without a full record");
+        let (uid, name) = (quote(&uid), quote(&name));
+        tracing::info!(uid, %namespace, name, ?result, ?causes, "admitted without a full record");
     }
     outcome
 }

@@ -36,12 +36,21 @@ mod tasks;
 /// Connections that may wait to be accepted.
 const BACKLOG: u32 = 1024;
 
-/// How long a TLS handshake, the first request of a connection and the headers of each may take.
+/// How long a TLS handshake and the first request of a connection may take to come.
 const HANDSHAKE: Duration = Duration::from_secs(5);
-const HEADERS: Duration = Duration::from_secs(10);
+const FIRST_REQUEST: Duration = Duration::from_secs(10);
 
-/// Requests of one connection at once. The API server sends all of its own over one.
-const STREAMS: u32 = 1024;
+/// How long a connection may then wait for the next one, until its headers are there. The API server
+/// sends one request at a time over each of its connections (HTTP/1.1) and closes them after 90 s
+/// without use: were it sooner here, now and then a review would meet a connection that is just closed,
+/// and be lost.
+const NEXT_REQUEST: Duration = Duration::from_secs(120);
+
+/// The most that is read ahead of a connection, its headers included, in bytes.
+const READ_AHEAD: usize = 16 * 1024;
+
+/// Requests of one connection at once, over HTTP/2.
+const STREAMS: u32 = 128;
 
 /// Where and how it serves.
 #[derive(Debug, Clone, clap::Args)]
@@ -172,9 +181,9 @@ impl Parts {
         served.tell(&first);
         let mut server = axum_server::from_tcp(listener)?
             .acceptor(RustlsAcceptor::new(tls).handshake_timeout(HANDSHAKE).acceptor(connections))
-            .first_request_timeout(HEADERS)
+            .first_request_timeout(FIRST_REQUEST)
             .handle(handle.clone());
-        server.http_builder().http1().header_read_timeout(HEADERS);
+        server.http_builder().http1().header_read_timeout(NEXT_REQUEST).max_buf_size(READ_AHEAD);
         server.http_builder().http2().max_concurrent_streams(STREAMS);
         let health = app.health.clone();
         let secrets = app.recorder.args.secrets;

@@ -13,8 +13,13 @@ use crate::admission::Unrecordable;
 /// they are validated.
 const MAX_PAIRS: usize = 100_000;
 
-/// The longest that an error may be in the log, in characters.
+/// The longest that what a pod brings along may be in the log, in characters.
 const MAX_QUOTE: usize = 300;
+
+/// What of a text goes to the log: pods reach the webhook before their names are validated.
+pub(crate) fn quote(text: &str) -> String {
+    text.chars().take(MAX_QUOTE).flat_map(char::escape_debug).collect()
+}
 
 /// A pod to record.
 #[derive(Debug)]
@@ -51,8 +56,10 @@ fn uses(pod: &Pod, ignore: &[SourceId]) -> Result<Selection, Unrecordable> {
     let annotations = pod.metadata.annotations.iter().flatten();
     let options = Options::parse(Carrier::Pod, "the pod", annotations).unwrap_or_else(|error| {
         // It quotes what the annotation says, which may be long.
-        let error: String = error.to_string().chars().take(MAX_QUOTE).collect();
-        tracing::warn!(owner = ?owner(pod), ?error, "recorded without its options");
+        let error = quote(&error.to_string());
+        let name = pod.metadata.name.as_ref().or(pod.metadata.generate_name.as_ref());
+        let name = quote(name.map_or("", String::as_str));
+        tracing::warn!(name, error, "recorded without its options");
         Options::default()
     });
     // Each of them is a reference of every container.

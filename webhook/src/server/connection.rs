@@ -13,8 +13,8 @@ use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep, sleep};
 
-/// How long a connection may be silent. The API server closes its own after 90 s without use, and
-/// pings one in use every 30 s, so that this never comes between a request and its connection.
+/// How long a connection may be silent, whatever it speaks. The API server closes its own after 90 s
+/// without use, so that this never comes between a request and its connection.
 const SILENCE: Duration = Duration::from_secs(180);
 
 /// Takes connections in while there are not too many, and closes the others at once.
