@@ -32,7 +32,7 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
                 "there is no webhook in namespace {}: verdicts rest on times, and say \"possibly\"",
                 facts.place.install_namespace
             ),
-            "install it, or name its namespace by --install-namespace",
+            "install it with kubectl reload install or by Helm, or name its namespace by --install-namespace",
         ));
         findings.extend(pods(facts));
         return findings;
@@ -103,7 +103,7 @@ fn registration(facts: &Facts) -> Vec<Finding> {
             return vec![Finding::red(
                 "registration",
                 message,
-                "install it again, or name it by --registration",
+                "install it again, as with kubectl reload install, or name it by --registration",
             )];
         }
         Ok(Some(webhook)) => webhook,
@@ -155,7 +155,7 @@ fn replicas(facts: &Facts) -> Option<Finding> {
             Finding::red(
                 "replicas",
                 message,
-                "install it again, or name its namespace by --install-namespace",
+                "install it again, as with kubectl reload install, or name its namespace by --install-namespace",
             )
         }
         Ok(Some(Deployed { name, ready: 0, desired, .. })) => Finding::red(
@@ -257,7 +257,11 @@ fn version(facts: &Facts) -> Option<Finding> {
     let message = format!("plugin v{plugin}, webhook v{webhook}");
     Some(match minor(plugin) == minor(webhook) {
         true => Finding::green("version", message),
-        false => Finding::yellow("version", message, "upgrade the older one"),
+        false => Finding::yellow(
+            "version",
+            message,
+            "upgrade the older one, the webhook by what installed it, as with kubectl reload upgrade",
+        ),
     })
 }
 

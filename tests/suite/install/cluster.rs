@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::apps::v1::Deployment;
-use kube::Api;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::api::ListParams;
+use kube::{Api, ResourceExt};
 use reload_tests::helm::RELEASE;
 use reload_tests::port::Port;
 use reload_tests::process::{Process, Streams};
@@ -67,7 +69,17 @@ async fn clear(cluster: &Cluster) -> Result<()> {
     let kinds = "mutatingwebhookconfigurations,clusterroles,clusterrolebindings,flowschemas,\
                  prioritylevelconfigurations,namespaces";
     kubectl.run(&["delete", kinds, "-l", &label, "--ignore-not-found"]).await?;
-    kubectl.run(&["delete", "namespace", RELEASE, "--ignore-not-found"]).await.map(drop)
+    kubectl.run(&["delete", "namespace", RELEASE, "--ignore-not-found"]).await?;
+    let namespaces = Api::<Namespace>::all(cluster.client().await?);
+    eventually("the namespaces of other tests are gone", LIMIT, async || {
+        let namespaces = namespaces.list(&ListParams::default()).await?;
+        let names = namespaces.iter().map(ResourceExt::name_any);
+        let others: Vec<String> =
+            names.filter(|name| name != "default" && !name.starts_with("kube-")).collect();
+        ensure!(others.is_empty(), "{others:?}");
+        Ok(())
+    })
+    .await
 }
 
 /// Proxies connections (HTTP CONNECT) until the process ends, in whatever runtime tests are.
