@@ -140,7 +140,7 @@ async fn dry_runs_write_nothing() -> Result<()> {
     for (mode, suffix) in [("client", " (dry run)"), ("server", " (server dry run)")] {
         let mode = format!("--dry-run={mode}");
         let output = cluster.kubectl().reload(&["install", &mode, "--set", "replicas=3"]).await?.success()?;
-        assert_eq!(output.stdout.lines().count(), 13, "{output}");
+        assert_eq!(output.stdout.lines().count(), 14, "{output}");
         ensure!(output.stdout.lines().all(|line| line.ends_with(&format!("created{suffix}"))), "{output}");
         let output = cluster.kubectl().reload(&["uninstall", &mode]).await?.success()?;
         assert_eq!(output.stdout, "There is no installation in namespace kubectl-reload.\n");
@@ -154,7 +154,7 @@ async fn dry_runs_write_nothing() -> Result<()> {
         ensure!(output.stdout.contains("\n  -  replicas: 2\n  +  replicas: 3\n"), "{output}");
         assert_eq!(output.stdout.matches(" configured").count(), 1, "{output}");
         let output = cluster.kubectl().reload(&["uninstall", "--purge", mode]).await?.success()?;
-        assert_eq!(output.stdout.matches(" deleted").count(), 14, "{output}");
+        assert_eq!(output.stdout.matches(" deleted").count(), 15, "{output}");
         unchanged(cluster, &installed).await?;
         assert_eq!(versions(cluster).await?, known);
     }

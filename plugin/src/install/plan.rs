@@ -63,6 +63,10 @@ impl Plan {
                         conflicts.extend(fields.into_iter().map(|field| (object.id.clone(), field)));
                         continue;
                     }
+                    // What it refers to is to be created before it: a role.
+                    Err(ApplyError::Api(error)) if live.is_none() && error.is_not_found() => {
+                        object.json.clone()
+                    }
                     Err(error) => return Err(error.into()),
                 },
             };

@@ -168,7 +168,7 @@ async fn rights_that_are_absent_are_named() -> Result<()> {
     remove(cluster, &[]).await.map(drop)
 }
 
-/// A user who may look at everything and write, but for these and for deletions.
+/// A user who may look at what is installed, and write it but for these; and delete nothing.
 async fn grant(cluster: &Cluster, user: &str, but: &[&str]) -> Result<()> {
     let resources = [
         "namespaces",
@@ -186,7 +186,7 @@ async fn grant(cluster: &Cluster, user: &str, but: &[&str]) -> Result<()> {
     ];
     let written: Vec<&str> = resources.into_iter().filter(|resource| !but.contains(resource)).collect();
     let rules = json!([
-        {"apiGroups": ["*"], "resources": ["*"], "verbs": ["get", "list"]},
+        {"apiGroups": ["*"], "resources": resources, "verbs": ["get", "list"]},
         {"apiGroups": ["*"], "resources": written, "verbs": ["create", "patch"]},
     ]);
     let (group, labels) = ("rbac.authorization.k8s.io", json!({"kubectl-reload-test": "grant"}));

@@ -8,7 +8,7 @@ fn text(namespace: &str, values: &str) -> String {
 #[test]
 fn the_manifest_is_of_this_version_and_leaves_the_bundle_to_the_webhook() {
     let objects = render("kubectl-reload", &Values::default()).unwrap();
-    assert_eq!(objects.len(), 13);
+    assert_eq!(objects.len(), 14);
     for object in &objects {
         assert_eq!(
             object.label("app.kubernetes.io/version"),
