@@ -2,27 +2,24 @@
 
 mod change;
 mod plan;
+mod preparation;
 mod proof;
 mod readiness;
 mod session;
 
-use std::cmp::Ordering;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
-use semver::Version;
-use serde_json::json;
 
 use crate::color::Paint;
 use crate::connection::{Connection, ConnectionArgs};
 use crate::document::Form;
 use crate::dry_run::{DryRun, DryRunArgs};
 use crate::installation::InstallationArgs;
-use crate::installation::found::{Found, Standing};
-use crate::installation::object::Object;
+use crate::installation::found::Found;
 use crate::installation::objects::Objects;
-use crate::installation::rendering::{noted, render};
+use crate::installation::rendering::{printed, render};
 use crate::installation::values::{Assignment, Values};
 use crate::interrupt::Interrupt;
 use crate::patience::Outage;
@@ -30,7 +27,7 @@ use crate::prompt::agrees;
 use crate::screen::Screen;
 use crate::sync::parse_timeout;
 use crate::table::emit;
-use plan::Plan;
+use preparation::{Preparation, prepare};
 use session::Session;
 
 /// The version that is installed.
@@ -162,34 +159,16 @@ async fn apply(
     }
     let Connection { client, .. } = connection.connect().await?;
     let objects = Objects { client: &client };
-    let found = Found::at(&objects, &namespace, &render(&namespace, &Values::default())?).await?;
-    refuse(&found, &namespace, upgrade)?;
-    let values = values(&found, asked, args.reset_values, voice.screen)?;
-    let manifest = noted(render(&namespace, &values)?, &values);
-    let older = is_older(VERSION, found.version());
-    anyhow::ensure!(
-        !older || args.allow_downgrade || !args.yes,
-        "version {} is installed, and this is the older {VERSION}: use that version of the plugin, or pass \
-         --allow-downgrade",
-        found.version().unwrap_or_default()
-    );
-    for error in &found.unseen {
-        voice.screen.tell(&format!("Objects of a former version may be left over: {error}"));
-    }
-    let plan = Plan::make(&objects, manifest, &found, (mode, args.force_conflicts), voice.screen).await?;
+    let Preparation { found, plan, older } =
+        prepare(&args, asked, &objects, &namespace, upgrade, voice.screen).await?;
     if mode != DryRun::None {
         emit(&plan.text(mode, voice.paint))?;
         return Ok(ExitCode::SUCCESS);
     }
     if !plan.is_empty() {
         voice.screen.show(&plan.text(mode, voice.paint_errors));
-        if found.namespace == Standing::Others {
-            voice.screen.tell(&format!(
-                "Namespace {namespace} is left as it is: what else is in it is never recorded"
-            ));
-        }
         if !args.yes {
-            let question = question(&found, &namespace, older && !args.allow_downgrade);
+            let question = question(&found, &namespace, older);
             anyhow::ensure!(agrees(&question, "This is to be written")?, "nothing was written");
         }
     }
@@ -204,47 +183,7 @@ async fn apply(
         interrupt: &interrupt,
         outage: &outage,
     };
-    session.run(&plan, found.version().is_some()).await
-}
-
-/// Where somebody else looks after what is installed, it is theirs to change.
-fn refuse(found: &Found, namespace: &str, upgrade: bool) -> anyhow::Result<()> {
-    if let Some((object, keeper)) = found.kept() {
-        anyhow::bail!("{} belongs to {keeper}: {}", object.id, keeper.instead());
-    }
-    if let Some((object, other)) = found.elsewhere(namespace) {
-        anyhow::bail!(
-            "the webhook is installed in namespace {other}, where {} leads, and a cluster has one: pass -n {other}, \
-             or uninstall that one before",
-            object.id
-        );
-    }
-    anyhow::ensure!(
-        found.namespace != Standing::Ending,
-        "namespace {namespace} is being deleted: wait until it is gone, with kubectl wait --for=delete \
-         namespace/{namespace}"
-    );
-    anyhow::ensure!(
-        !upgrade || found.installed().next().is_some(),
-        "there is no installation in namespace {namespace}: make one with kubectl reload install, or name its \
-         namespace by -n"
-    );
-    Ok(())
-}
-
-/// What is set now, and what was set before where that is not to be forgotten.
-fn values(found: &Found, asked: Values, reset: bool, screen: &Screen) -> anyhow::Result<Values> {
-    let before = found.set();
-    if reset || before.is_empty() {
-        return Ok(asked);
-    }
-    let kept = Values::parse(before).map_err(|error| {
-        anyhow::anyhow!(
-            "what was set before does not fit this version ({error}): pass --reset-values, and set it anew"
-        )
-    })?;
-    screen.tell(&format!("Values kept from before: {before} (--reset-values forgets them)"));
-    Ok(kept.with(&asked))
+    session.run(&plan, found.is_registered()).await
 }
 
 fn question(found: &Found, namespace: &str, older: bool) -> String {
@@ -257,57 +196,5 @@ fn question(found: &Found, namespace: &str, older: bool) -> String {
         }
         Some(_) => format!("Change the installation in namespace {namespace}?"),
         None => format!("Install version {VERSION} in namespace {namespace}?"),
-    }
-}
-
-/// By semantic versioning; what is no version is not newer.
-fn is_older(ours: &str, installed: Option<&str>) -> bool {
-    let parse = |text: &str| Version::parse(text).ok();
-    let installed = installed.and_then(parse);
-    let (Some(ours), Some(installed)) = (parse(ours), installed) else { return false };
-    ours.cmp_precedence(&installed) == Ordering::Less
-}
-
-/// The manifests, as `kubectl apply` takes them.
-fn printed(form: Form, objects: &[Object]) -> anyhow::Result<String> {
-    let manifests = objects.iter().map(|object| &object.json);
-    Ok(match form {
-        Form::Json => {
-            let items: Vec<_> = manifests.collect();
-            form.write(&json!({"apiVersion": "v1", "kind": "List", "items": items}))?
-        }
-        Form::Yaml => {
-            let documents: anyhow::Result<Vec<String>> =
-                manifests.map(|manifest| Ok(format!("---\n{}", form.write(manifest)?))).collect();
-            documents?.concat()
-        }
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_older_version_is_known() {
-        for (ours, installed, older) in [
-            ("0.1.0", None, false),
-            ("0.1.0", Some("0.1.0"), false),
-            ("0.1.0", Some("0.2.0"), true),
-            ("0.10.0", Some("0.9.1"), false),
-            ("1.0.0-rc.1", Some("1.0.0"), true),
-            ("0.1.0", Some("latest"), false),
-        ] {
-            assert_eq!(is_older(ours, installed), older, "{ours} {installed:?}");
-        }
-    }
-
-    #[test]
-    fn manifests_are_printed_as_kubectl_reads_them() {
-        let objects = render("tools", &Values::default()).unwrap();
-        let yaml = printed(Form::Yaml, &objects).unwrap();
-        let read: Vec<serde_json::Value> = serde_saphyr::from_multiple(&yaml).unwrap();
-        assert_eq!(read, objects.iter().map(|object| object.json.clone()).collect::<Vec<_>>());
-        assert!(printed(Form::Json, &objects).unwrap().contains("\"kind\": \"List\""));
     }
 }

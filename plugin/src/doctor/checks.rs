@@ -8,9 +8,7 @@ use reload_core::hash_key::HashKey;
 use super::facts::{CERTIFICATES, Deployed, Endpoint, Facts, Namespace};
 use super::finding::Finding;
 use crate::installation::LABEL;
-
-/// The oldest Kubernetes that is supported.
-const OLDEST: (u32, u32) = (1, 33);
+use crate::version::{OLDEST, minor};
 
 /// A certificate that expires sooner should have been renewed.
 const SOON: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -62,13 +60,6 @@ fn server(facts: &Facts) -> Finding {
         Some(_) => Finding::green("server", version),
         None => Finding::yellow("server", format!("{version} is no version"), "kubectl version"),
     }
-}
-
-/// `v1.36.3`, `v1.36.0-gke.1`.
-fn minor(version: &str) -> Option<(u32, u32)> {
-    let mut parts = version.trim_start_matches('v').split('.');
-    let digits = |part: &str| part.chars().take_while(char::is_ascii_digit).collect::<String>().parse().ok();
-    Some((digits(parts.next()?)?, digits(parts.next()?)?))
 }
 
 fn rights(facts: &Facts) -> Vec<Finding> {

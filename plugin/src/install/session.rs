@@ -27,20 +27,26 @@ pub(super) struct Session<'a> {
     pub(super) outage: &'a Outage<'a>,
 }
 
-/// What was begun, and not brought to its end.
+/// Why it was not brought to its end.
 enum Stop {
     Interrupted,
-    /// Why, and what to do.
+    /// The webhook is not as it should be: why, and what to do.
     Failed(String),
+    /// Something cannot be done at all.
+    Error(anyhow::Error),
 }
 
-type Done<T = ()> = anyhow::Result<Result<T, Stop>>;
+impl<E: Into<anyhow::Error>> From<E> for Stop {
+    fn from(error: E) -> Self {
+        Self::Error(error.into())
+    }
+}
 
 impl Session<'_> {
-    /// Does what is planned; says how it went.
-    pub(super) async fn run(&self, plan: &Plan, upgrade: bool) -> anyhow::Result<ExitCode> {
+    /// Does what is planned; says how it went. `registered` is whether a webhook was before.
+    pub(super) async fn run(&self, plan: &Plan, registered: bool) -> anyhow::Result<ExitCode> {
         let screen = self.voice.screen;
-        match self.write_and_wait(plan, upgrade).await? {
+        match self.write_and_wait(plan, registered).await {
             Ok(words) => {
                 screen.say(&words)?;
                 Ok(ExitCode::SUCCESS)
@@ -53,57 +59,42 @@ impl Session<'_> {
                 screen.tell(&format!("error: {why}"));
                 Ok(ExitCode::from(1))
             }
+            Err(Stop::Error(error)) => Err(error),
         }
     }
 
-    async fn write_and_wait(&self, plan: &Plan, upgrade: bool) -> Done<String> {
+    async fn write_and_wait(&self, plan: &Plan, registered: bool) -> Result<String, Stop> {
         let (registration, server): (Vec<&Step>, Vec<&Step>) =
             plan.steps.iter().partition(|step| step.object.is(REGISTRATION));
-        if let Err(stop) = self.write(&server).await? {
-            return Ok(Err(stop));
-        }
-        let bar = Bar::new(
-            self.voice.screen,
-            self.voice.paint_errors,
-            format!("deployment/{NAME} in {}", self.namespace),
-        );
-        let deadline = Instant::now() + self.wait.unwrap_or_default();
-        let patience = Patience { outage: self.outage, bar: &bar, deadline };
-        if self.wait.is_some() {
-            let waited = self.interrupt.or(self.rolled_out(&patience)).await;
-            match waited {
-                None => return Ok(Err(Stop::Interrupted)),
-                Some(Ok(())) => {}
-                Some(Err(error)) => return Ok(Err(Stop::Failed(self.not_ready(&error, upgrade)))),
-            }
-        }
-        if let Err(stop) = self.write(&registration).await? {
-            return Ok(Err(stop));
-        }
+        self.write(&server).await?;
         let mut proven = None;
-        if self.wait.is_some() {
-            let waited = self.interrupt.or(self.proven(plan, &patience)).await;
-            match waited {
-                None => return Ok(Err(Stop::Interrupted)),
-                Some(Ok(namespace)) => proven = Some(namespace),
-                Some(Err(error)) => return Ok(Err(Stop::Failed(self.not_recording(&error)))),
+        match self.wait {
+            None => self.write(&registration).await?,
+            Some(timeout) => {
+                let label = format!("deployment/{NAME} in {}", self.namespace);
+                let bar = Bar::new(self.voice.screen, self.voice.paint_errors, label);
+                let deadline = Instant::now() + timeout;
+                let patience = Patience { outage: self.outage, bar: &bar, deadline };
+                let ready = self.unless_interrupted(self.rolled_out(&patience)).await?;
+                ready.map_err(|error| Stop::Failed(self.not_ready(&error, registered)))?;
+                self.write(&registration).await?;
+                let recording = self.unless_interrupted(self.proven(plan, &patience)).await?;
+                proven = Some(recording.map_err(|error| Stop::Failed(self.not_recording(&error)))?);
             }
         }
-        drop(bar);
-        if let Err(stop) = self.delete_former(plan).await? {
-            return Ok(Err(stop));
-        }
-        Ok(Ok(self.summary(plan, proven.as_deref())))
+        self.delete_former(plan).await?;
+        Ok(self.summary(plan, proven.as_deref()))
+    }
+
+    async fn unless_interrupted<T>(&self, work: impl Future<Output = T>) -> Result<T, Stop> {
+        self.interrupt.or(work).await.ok_or(Stop::Interrupted)
     }
 
     /// Applies what differs, in order.
-    async fn write(&self, steps: &[&Step]) -> Done {
-        for Step { object, change } in steps {
-            if *change == Change::Unchanged {
-                continue;
-            }
+    async fn write(&self, steps: &[&Step]) -> Result<(), Stop> {
+        for Step { object, change } in steps.iter().filter(|step| step.change != Change::Unchanged) {
             if self.interrupt.is_raised() {
-                return Ok(Err(Stop::Interrupted));
+                return Err(Stop::Interrupted);
             }
             let how = How { dry_run: false, force: self.force };
             match self.objects.apply(object, how).await {
@@ -111,20 +102,19 @@ impl Session<'_> {
                 Err(ApplyError::Conflicts(conflicts)) => {
                     let fields: Vec<&str> =
                         conflicts.iter().map(|conflict| conflict.field.as_str()).collect();
-                    anyhow::bail!(
-                        "{}: somebody has just set {}: run the same command again to see it",
-                        object.id,
-                        fields.join(", ")
-                    );
+                    let (id, fields) = (&object.id, fields.join(", "));
+                    return Err(Stop::Error(anyhow::anyhow!(
+                        "{id}: somebody has just set {fields}: run the same command again to see it"
+                    )));
                 }
                 Err(error) => {
-                    anyhow::bail!(
+                    return Err(Stop::Error(anyhow::anyhow!(
                         "{error}. What was written before stays; run the same command again to go on"
-                    )
+                    )));
                 }
             }
         }
-        Ok(Ok(()))
+        Ok(())
     }
 
     /// Waits until the API server trusts the webhook and has it record a pod; gives the namespace in
@@ -143,23 +133,23 @@ impl Session<'_> {
         }
     }
 
-    async fn delete_former(&self, plan: &Plan) -> Done {
+    async fn delete_former(&self, plan: &Plan) -> Result<(), Stop> {
         for object in &plan.former {
             if self.interrupt.is_raised() {
-                return Ok(Err(Stop::Interrupted));
+                return Err(Stop::Interrupted);
             }
-            if let Err(error) = self.objects.delete(object, false, false).await {
-                return Ok(Err(Stop::Failed(format!(
+            self.objects.delete(object, false, false).await.map_err(|error| {
+                Stop::Failed(format!(
                     "{error}. It is not part of this version, and harmless: delete it yourself"
-                ))));
-            }
+                ))
+            })?;
             self.voice.screen.say(&format!("{} deleted", object.id))?;
         }
-        Ok(Ok(()))
+        Ok(())
     }
 
-    fn not_ready(&self, error: &anyhow::Error, upgrade: bool) -> String {
-        let rest = match upgrade {
+    fn not_ready(&self, error: &anyhow::Error, registered: bool) -> String {
+        let rest = match registered {
             true => "The registration and the pods from before are as they were",
             false => "It is not registered, so that no pod is sent to it",
         };

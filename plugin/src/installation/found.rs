@@ -95,6 +95,11 @@ impl Found {
         Some((object, other_place(object, namespace)?))
     }
 
+    /// Whether pods are sent to a webhook.
+    pub(crate) fn is_registered(&self) -> bool {
+        self.installed().any(|object| object.is(REGISTRATION))
+    }
+
     /// The version of the webhook, by its label.
     pub(crate) fn version(&self) -> Option<&str> {
         let version = self.deployment()?.label(VERSION)?;

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::object::{DEPLOYMENT, NAMESPACE, Object, REGISTRATION};
 use super::values::Values;
+use crate::document::Form;
 
 /// What the chart gives by default.
 const MANIFEST: &str = include_str!("../../../deploy/install.yaml");
@@ -38,6 +39,25 @@ pub(crate) fn noted(mut objects: Vec<Object>, values: &Values) -> Vec<Object> {
         }
     }
     objects
+}
+
+/// The manifests, as `kubectl apply` takes them.
+///
+/// # Errors
+/// When they cannot be written so.
+pub(crate) fn printed(form: Form, objects: &[Object]) -> anyhow::Result<String> {
+    let manifests = objects.iter().map(|object| &object.json);
+    Ok(match form {
+        Form::Json => {
+            let items: Vec<_> = manifests.collect();
+            form.write(&json!({"apiVersion": "v1", "kind": "List", "items": items}))?
+        }
+        Form::Yaml => {
+            let documents: anyhow::Result<Vec<String>> =
+                manifests.map(|manifest| Ok(format!("---\n{}", form.write(manifest)?))).collect();
+            documents?.concat()
+        }
+    })
 }
 
 struct Rendering(Vec<Object>);

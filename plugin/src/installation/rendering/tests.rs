@@ -75,3 +75,12 @@ fn what_was_set_is_noted_on_the_deployment() {
     let plain = super::noted(render("here", &Values::default()).unwrap(), &Values::default());
     assert!(plain.iter().all(|object| object.annotation(SET).is_none()));
 }
+
+#[test]
+fn manifests_are_printed_as_kubectl_reads_them() {
+    let objects = render("tools", &Values::default()).unwrap();
+    let yaml = printed(Form::Yaml, &objects).unwrap();
+    let read: Vec<serde_json::Value> = serde_saphyr::from_multiple(&yaml).unwrap();
+    assert_eq!(read, objects.iter().map(|object| object.json.clone()).collect::<Vec<_>>());
+    assert!(printed(Form::Json, &objects).unwrap().contains("\"kind\": \"List\""));
+}
