@@ -17,7 +17,7 @@ use anyhow::{Context, Result, ensure};
 use reload_tests::helm::RELEASE;
 use reload_tests::listing::{difference, listing};
 use reload_tests::manifest::config_map;
-use reload_tests::{Cluster, Output, Source, Workload, with_namespace};
+use reload_tests::{Cluster, Output, Source, Workload, eventually, with_namespace};
 use serde_json::{Value, json};
 
 use cluster::{LIMIT, Server, cluster, install};
@@ -205,6 +205,35 @@ async fn a_webhook_that_records_nothing_is_told_and_left_as_it_is() -> Result<()
     ensure!(bundle(cluster).await?.is_empty());
     let output = cluster.kubectl().reload(&["upgrade", "--wait=false", "--yes"]).await?.success()?;
     ensure!(output.stdout.contains("it was not waited for"), "{output}");
+    remove(cluster, &[]).await.map(drop)
+}
+
+#[tokio::test]
+async fn the_proof_keeps_to_what_namespaces_ask_for_and_finds_one_that_takes_pods() -> Result<()> {
+    let (cluster, _one) = cluster().await?;
+    let kubectl = cluster.kubectl();
+    let restrict = ["label", "namespace", "default", "pod-security.kubernetes.io/enforce=restricted"];
+    kubectl.run(&restrict).await?;
+    let quota = |hard: Value| json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "proof"}, "spec": {"hard": hard}});
+    let asks =
+        json!({"limits.cpu": "1", "limits.memory": "1Gi", "requests.cpu": "1", "requests.memory": "1Gi"});
+    kubectl.apply(&[quota(asks)]).await?;
+    let (output, server) = install(cluster, &[]).await?;
+    ensure!(output.stdout.contains("one tried in namespace default came back"), "{output}");
+    with_namespace(cluster, "open", async |_| {
+        kubectl.apply(&[quota(json!({"pods": "0"}))]).await?;
+        let again = async || {
+            let output = kubectl.reload(&["install", "--yes", "--timeout=60s"]).await?.success()?;
+            ensure!(output.stdout.contains("one tried in namespace "), "{output}");
+            ensure!(!output.stdout.contains("in namespace default came back"), "{output}");
+            Ok(())
+        };
+        eventually("the quota is in force", LIMIT, again).await
+    })
+    .await?;
+    kubectl.run(&["delete", "resourcequota", "proof"]).await?;
+    kubectl.run(&["label", "namespace", "default", "pod-security.kubernetes.io/enforce-"]).await?;
+    drop(server);
     remove(cluster, &[]).await.map(drop)
 }
 
