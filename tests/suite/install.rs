@@ -17,7 +17,7 @@ use anyhow::{Context, Result, ensure};
 use reload_tests::helm::RELEASE;
 use reload_tests::listing::{difference, listing};
 use reload_tests::manifest::config_map;
-use reload_tests::{Cluster, Output, Source, Workload, eventually, with_namespace};
+use reload_tests::{Cluster, Namespace, Output, Source, Workload, eventually, with_namespace};
 use serde_json::{Value, json};
 
 use cluster::{LIMIT, Server, cluster, install};
@@ -39,7 +39,7 @@ async fn installed_by_one_command_it_records_pods_and_a_second_time_changes_noth
         ns.deploy([Workload::deployment("shop").env_from(Source::config_map("settings"))]).await?;
         let status = cluster.kubectl().reload(&["status", "--all", "-o", "json", "-n", ns.name()]).await?;
         ensure!(status.stdout.contains("\"Current\"") && status.stdout.contains("\"recorded\""), "{status}");
-        Ok(())
+        without_pods(&ns).await
     })
     .await?;
 
@@ -235,6 +235,11 @@ async fn the_proof_keeps_to_what_namespaces_ask_for_and_finds_one_that_takes_pod
     kubectl.run(&["label", "namespace", "default", "pod-security.kubernetes.io/enforce-"]).await?;
     drop(server);
     remove(cluster, &[]).await.map(drop)
+}
+
+/// A namespace with pods in it takes as long to go as these may take to end.
+async fn without_pods(ns: &Namespace<'_>) -> Result<()> {
+    ns.kubectl().run(&["delete", "deployments", "--all", "--cascade=foreground"]).await.map(drop)
 }
 
 /// Uninstalls, and gives what was written.

@@ -7,7 +7,7 @@ use reload_tests::manifest::{config_map, secret};
 use reload_tests::webhook::RECORD;
 use reload_tests::{Cluster, Namespace, Source, Workload, eventually, with_namespace};
 
-use super::{LIMIT, cluster, install, remove};
+use super::{LIMIT, cluster, install, remove, without_pods};
 
 /// Workloads whose pods have records; of one the source has changed since.
 async fn shop(ns: &Namespace<'_>) -> Result<()> {
@@ -84,7 +84,7 @@ async fn records_go_where_that_is_asked_for_and_nothing_restarts() -> Result<()>
         assert_eq!(records(cluster).await?, 0);
         assert_eq!((ns.pod_uids("deployment/a").await?, ns.pod_uids("deployment/b").await?), uids);
         assert_eq!(templates().await?, before);
-        Ok(())
+        without_pods(&ns).await
     })
     .await
 }
@@ -135,6 +135,7 @@ async fn with_the_hash_key_kept_records_of_secrets_can_be_compared_once_it_is_ba
         let status = cluster.kubectl().reload(&["status", "-o", "name", "-n", ns.name()]).await?.success()?;
         assert_eq!(status.stdout, "deployment/b\n", "{status}");
         drop(server);
+        without_pods(&ns).await?;
         remove(cluster, &[]).await.map(drop)
     })
     .await
