@@ -20,7 +20,7 @@ use crate::installation::InstallationArgs;
 use crate::installation::found::Found;
 use crate::installation::objects::Objects;
 use crate::installation::rendering::{printed, render};
-use crate::installation::values::{Assignment, Values};
+use crate::installation::values::{Assignment, Values, help};
 use crate::interrupt::Interrupt;
 use crate::patience::Outage;
 use crate::prompt::agrees;
@@ -72,13 +72,7 @@ struct ApplyArgs {
     #[command(flatten)]
     installation: InstallationArgs,
 
-    /// A value to set, by the Helm chart's name; may be given more than once. What was set before is
-    /// kept. One of: image.repository, image.tag, image.digest, image.pullPolicy,
-    /// imagePullSecrets[0].name, replicas, secrets, secretKeyNames, webhook.failurePolicy,
-    /// webhook.timeoutSeconds, webhook.deadline, port, hostNetwork, flowControl.enabled,
-    /// priorityClassName, podSecurityContext.runAsUser, podSecurityContext.runAsGroup, log.format,
-    /// log.level.
-    #[arg(long, value_name = "NAME=VALUE", value_delimiter = ',')]
+    #[arg(long, value_name = "NAME=VALUE", value_delimiter = ',', help = help())]
     set: Vec<Assignment>,
 
     /// Forget what was set before.

@@ -66,6 +66,15 @@ pub(crate) enum ValueError {
     Port,
 }
 
+/// What `--set` is for.
+pub(crate) fn help() -> String {
+    format!(
+        "A value to set, by the Helm chart's name; may be given more than once. What was set before is kept. \
+         One of: {}",
+        names()
+    )
+}
+
 fn names() -> String {
     FORMS.map(|(name, _)| name).join(", ")
 }
