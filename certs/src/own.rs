@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::event::Event;
-use crate::inject::{InjectError, Registration};
+use crate::inject::{InjectError, Injection, Registration};
 use crate::jitter::Jitter;
 use crate::names::Names;
 use crate::owner::Account;
@@ -27,6 +27,9 @@ const ROUND_LIMIT: Duration = Duration::from_secs(30);
 
 /// Rounds are never closer than this, however short the lives are.
 const LEAST_WAIT: Duration = Duration::from_millis(200);
+
+/// Until there is a registration to give the bundle to, whoever installs it waits for that.
+const UNREGISTERED: Duration = Duration::from_secs(2);
 
 /// The wait after the first failed round; doubled with each further one, up to the longest.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
@@ -129,7 +132,7 @@ impl OwnCertificates {
     }
 
     /// Goes on from `serving`, which [`Self::ensure`] returned: a round every minute, or when
-    /// something falls due; sooner where a round failed. Tells `on_event` the outcome of each.
+    /// something falls due; sooner where a round failed, or has found no registration. Tells `on_event` the outcome of each.
     /// Never returns; dropping the future ends it, at no loss.
     pub async fn run(
         &self,
@@ -147,6 +150,9 @@ impl OwnCertificates {
                 Ok(Round { serving, due }) => {
                     failures = 0;
                     wait = self.wait_until(due, clock());
+                    if serving.injection == Injection::Missing {
+                        wait = wait.min(UNREGISTERED);
+                    }
                     on_event(if serving.is_same_pair(&current) {
                         Event::Unchanged(serving.clone())
                     } else {

@@ -3,7 +3,6 @@
 mod outcome;
 mod session;
 
-use std::io::{BufRead, IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
@@ -11,6 +10,7 @@ use clap::{Args, ValueEnum};
 use crate::connection::{Connection, ConnectionArgs};
 use crate::document::Form;
 use crate::dry_run::{DryRun, DryRunArgs};
+use crate::prompt::agrees;
 use crate::scope::ScopeArgs;
 use crate::survey::JudgementArgs;
 use crate::table::{emit, printable};
@@ -93,15 +93,9 @@ fn confirm(planned: &Outcomes, args: &AdoptArgs) -> anyhow::Result<()> {
         eprintln!("  {} ({pods} pods)", printable(workload));
     }
     let what = format!("{pods} pods of {} workloads", workloads.len());
-    if !std::io::stdin().is_terminal() {
-        anyhow::bail!("{what} are to be adopted and no terminal can be asked: pass --yes");
-    }
-    eprint!("Write a record onto {what}? [y/N] ");
-    std::io::stderr().flush()?;
-    let mut answer = String::new();
-    std::io::stdin().lock().read_line(&mut answer)?;
-    match answer.trim().to_ascii_lowercase().as_str() {
-        "y" | "yes" => Ok(()),
-        _ => anyhow::bail!("nothing was adopted"),
-    }
+    anyhow::ensure!(
+        agrees(&format!("Write a record onto {what}?"), &format!("{what} are to be adopted"))?,
+        "nothing was adopted"
+    );
+    Ok(())
 }

@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::color::{Color, Paint};
 use crate::connection::{Connection, ConnectionArgs};
 use crate::document::{API_VERSION, Form};
-use crate::installation::InstallationArgs;
+use crate::installation::{InstallationArgs, REGISTRATION_NAME};
 use crate::table::{emit, printable};
 use checks::check;
 use facts::Facts;
@@ -38,7 +38,7 @@ pub(crate) struct DoctorArgs {
     output: Option<Form>,
 
     /// Name of the webhook's registration.
-    #[arg(long, value_name = "NAME", default_value = "zz-kubectl-reload")]
+    #[arg(long, value_name = "NAME", default_value = REGISTRATION_NAME)]
     registration: String,
 
     #[command(flatten)]

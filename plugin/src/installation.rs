@@ -1,4 +1,11 @@
-//! The installation: the webhook of this project in the cluster, if there is one.
+//! The installation: the webhook of this project in the cluster, if there is one, and what it is made of.
+
+pub(crate) mod found;
+pub(crate) mod keeper;
+pub(crate) mod object;
+pub(crate) mod objects;
+pub(crate) mod rendering;
+pub(crate) mod values;
 
 use clap::Args;
 use k8s_openapi::api::apps::v1::Deployment;
@@ -6,10 +13,17 @@ use kube::Client;
 use serde::Serialize;
 
 use crate::api::{ApiError, Resource, list_objects};
+use crate::connection::ConnectionArgs;
 use crate::scope::parse_namespace;
 
 /// The label of everything that is installed.
 pub(crate) const LABEL: &str = "app.kubernetes.io/name=kubectl-reload";
+
+/// The value of that label, and the name of the Deployment.
+pub(crate) const NAME: &str = "kubectl-reload";
+
+/// The name of the webhook's registration.
+pub(crate) const REGISTRATION_NAME: &str = "zz-kubectl-reload";
 
 /// The label that says of which version something is.
 const VERSION: &str = "app.kubernetes.io/version";
@@ -27,6 +41,14 @@ pub(crate) struct InstallationArgs {
         value_name = "NAMESPACE"
     )]
     pub(crate) install_namespace: String,
+}
+
+impl InstallationArgs {
+    /// The namespace that `--namespace` names, to commands that are about nothing but the installation.
+    pub(crate) fn place(&self, connection: &ConnectionArgs) -> String {
+        let given = connection.namespace.as_ref().filter(|namespace| !namespace.is_empty());
+        given.unwrap_or(&self.install_namespace).clone()
+    }
 }
 
 /// Of which version the webhook is.

@@ -3,6 +3,7 @@
 mod adopt;
 mod annotations;
 mod api;
+mod bar;
 mod clock;
 mod color;
 mod completion;
@@ -13,14 +14,18 @@ mod dry_run;
 mod explain;
 mod findings;
 mod immutable;
+mod install;
 mod installation;
+mod interrupt;
 mod inventory;
 mod judgement;
 mod log;
 mod manifest;
 mod named;
+mod patience;
 mod plan;
 mod pods;
+mod prompt;
 mod report;
 mod restart;
 mod rollout;
@@ -33,6 +38,7 @@ mod surroundings;
 mod survey;
 mod sync;
 mod table;
+mod uninstall;
 mod used_by;
 mod version;
 mod workload;
@@ -73,6 +79,9 @@ enum Command {
     Adopt(adopt::AdoptArgs),
     UsedBy(used_by::UsedByArgs),
     Plan(plan::PlanArgs),
+    Install(install::InstallArgs),
+    Upgrade(install::UpgradeArgs),
+    Uninstall(uninstall::UninstallArgs),
     Doctor(doctor::DoctorArgs),
     Version(version::VersionArgs),
     Completion(completion::CompletionArgs),
@@ -95,12 +104,17 @@ async fn main() -> ExitCode {
     let cli = Cli::parse();
     let screen = screen::Screen::new();
     log::install(&cli.log, &screen);
+    let voice =
+        install::Voice { screen: &screen, paint: cli.color.paint(), paint_errors: cli.color.paint_errors() };
     let result = match cli.command {
         Command::Status(args) => status::run(args, &cli.connection, cli.color.paint()).await,
         Command::Explain(args) => explain::run(args, &cli.connection, cli.color.paint()).await,
         Command::Adopt(args) => adopt::run(args, &cli.connection).await,
         Command::Sync(args) => sync::run(args, &cli.connection, &screen, cli.color.paint_errors()).await,
         Command::Plan(args) => plan::run(args, &cli.connection, cli.color.paint()).await,
+        Command::Install(args) => install::run(args, &cli.connection, voice).await,
+        Command::Upgrade(args) => install::run_upgrade(args, &cli.connection, voice).await,
+        Command::Uninstall(args) => uninstall::run(args, &cli.connection, voice).await,
         Command::UsedBy(args) => used_by::run(args, &cli.connection).await,
         Command::Doctor(args) => doctor::run(args, &cli.connection, cli.color.paint()).await,
         Command::Version(args) => version::run(args, &cli.connection).await,

@@ -42,6 +42,11 @@ impl Screen {
         let _ = self.apart(|| io::stderr().lock().write_all(text.as_bytes()));
     }
 
+    /// Text on standard error, made printable and painted before.
+    pub(crate) fn show(&self, text: &str) {
+        let _ = self.apart(|| io::stderr().lock().write_all(text.as_bytes()));
+    }
+
     /// Takes the bars away.
     pub(crate) fn clear(&self) {
         if let Some(bars) = &self.bars {

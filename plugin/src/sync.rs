@@ -1,18 +1,14 @@
 //! `kubectl reload sync`: restarts what is drifted, and nothing else.
 
 mod again;
-mod bar;
 mod evict;
-mod interrupt;
 mod outcome;
-mod patience;
 mod refusal;
 mod selection;
 mod session;
 mod wait;
 mod write;
 
-use std::io::{BufRead, IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -25,6 +21,9 @@ use crate::color::Paint;
 use crate::connection::{Connection, ConnectionArgs};
 use crate::dry_run::{DryRun, DryRunArgs};
 use crate::findings::find;
+use crate::interrupt::{INTERRUPTED, Interrupt};
+use crate::patience::Outage;
+use crate::prompt::agrees;
 use crate::report::WorkloadReport;
 use crate::scope::ScopeArgs;
 use crate::screen::Screen;
@@ -33,9 +32,7 @@ use crate::survey::JudgementArgs;
 use crate::table::emit;
 use crate::workload::WorkloadName;
 use again::command;
-use interrupt::{INTERRUPTED, Interrupt};
 use outcome::{Outcome, Tally};
-use patience::Outage;
 pub(crate) use refusal::refusal;
 use selection::SelectionArgs;
 use session::Session;
@@ -98,7 +95,8 @@ pub(crate) struct SyncArgs {
     judgement: JudgementArgs,
 }
 
-fn parse_timeout(text: &str) -> Result<Duration, String> {
+/// `5m`, at most a year.
+pub(crate) fn parse_timeout(text: &str) -> Result<Duration, String> {
     let duration: jiff::SignedDuration =
         text.parse().map_err(|_| "write a number and a unit, as 5m".to_owned())?;
     if duration > jiff::SignedDuration::from_hours(24 * 365) {
@@ -208,20 +206,10 @@ fn confirm(ready: &[&WorkloadReport], screen: &Screen) -> anyhow::Result<()> {
     for report in ready {
         screen.tell(&format!("  {} ({})", label(&report.workload), causes(report)));
     }
-    if !std::io::stdin().is_terminal() {
-        anyhow::bail!(
-            "{} workloads are to be restarted and no terminal can be asked: pass --yes",
-            ready.len()
-        );
-    }
-    eprint!("Restart these {} workloads? [y/N] ", ready.len());
-    std::io::stderr().flush()?;
-    let mut answer = String::new();
-    std::io::stdin().lock().read_line(&mut answer)?;
-    match answer.trim().to_ascii_lowercase().as_str() {
-        "y" | "yes" => Ok(()),
-        _ => anyhow::bail!("nothing was restarted"),
-    }
+    let question = format!("Restart these {} workloads?", ready.len());
+    let unasked = format!("{} workloads are to be restarted", ready.len());
+    anyhow::ensure!(agrees(&question, &unasked)?, "nothing was restarted");
+    Ok(())
 }
 
 fn label(workload: &WorkloadName) -> String {

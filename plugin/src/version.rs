@@ -12,6 +12,16 @@ use crate::document::{API_VERSION, Form};
 use crate::installation::{InstallationArgs, WebhookVersion, deployment};
 use crate::table::{emit, printable};
 
+/// The oldest Kubernetes that is supported.
+pub(crate) const OLDEST: (u32, u32) = (1, 33);
+
+/// Of `v1.36.3`, of `v1.36.0-gke.1`.
+pub(crate) fn minor(version: &str) -> Option<(u32, u32)> {
+    let mut parts = version.trim_start_matches('v').split('.');
+    let digits = |part: &str| part.chars().take_while(char::is_ascii_digit).collect::<String>().parse().ok();
+    Some((digits(parts.next()?)?, digits(parts.next()?)?))
+}
+
 /// Prints the versions of this plugin, of the webhook and of the cluster.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:

@@ -18,6 +18,7 @@ use crate::kubectl::Kubectl;
 use crate::metrics::Metrics;
 use crate::wait::eventually;
 
+mod account;
 mod kwok;
 
 use kwok::Kwok;

@@ -44,14 +44,26 @@ impl Load {
         self.shared.made.load(Ordering::Relaxed)
     }
 
-    /// Ends it; fails unless every pod was made, and with a record.
-    pub async fn stop(self) -> Result<usize> {
+    /// How many of them have no record.
+    pub fn unrecorded(&self) -> usize {
+        self.shared.unrecorded.load(Ordering::Relaxed)
+    }
+
+    /// Ends it; fails unless every pod was made.
+    pub async fn end(self) -> Result<()> {
         self.shared.stop.store(true, Ordering::Relaxed);
         for made in try_join_all(self.makers).await? {
             made?;
         }
-        let (made, unrecorded) = (&self.shared.made, &self.shared.unrecorded);
-        let (made, unrecorded) = (made.load(Ordering::Relaxed), unrecorded.load(Ordering::Relaxed));
+        Ok(())
+    }
+
+    /// Ends it; fails unless every pod was made, and with a record.
+    pub async fn stop(self) -> Result<usize> {
+        let shared = self.shared.clone();
+        self.end().await?;
+        let (made, unrecorded) =
+            (shared.made.load(Ordering::Relaxed), shared.unrecorded.load(Ordering::Relaxed));
         ensure!(unrecorded == 0, "{unrecorded} of {made} pods have no record");
         Ok(made)
     }

@@ -50,10 +50,16 @@ async fn each_command_of_the_plugin_is_understood() -> Result<()> {
             for command in commands(&page) {
                 // It looks at this namespace by itself.
                 let everywhere = |argument: &&&str| !matches!(**argument, "-n" | "shop" | "-A");
-                let arguments: Vec<&str> = command.iter().filter(everywhere).copied().collect();
+                let mut arguments: Vec<&str> = command.iter().filter(everywhere).copied().collect();
+                // What they write has a suite of its own, `install`.
+                let installs = matches!(arguments.first(), Some(&("install" | "upgrade" | "uninstall")));
+                if installs && !arguments.iter().any(|argument| argument.starts_with("--dry-run")) {
+                    arguments.push("--dry-run=client");
+                }
                 let output = ns.reload(&arguments).await?;
+                let none = installs && output.stderr.contains("there is no installation in namespace");
                 // 1 is an answer: something is drifted, or amiss.
-                ensure!(matches!(output.code, 0 | 1), "{name}: kubectl reload {command:?}\n{output}");
+                ensure!(none || matches!(output.code, 0 | 1), "{name}: kubectl reload {command:?}\n{output}");
                 count += 1;
             }
         }

@@ -215,13 +215,15 @@ async fn clients_that_dawdle_are_cut_off_and_others_are_served_meanwhile() -> Re
             "POST /mutate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {}\r\n",
             body.len()
         );
-        let starts: [(&str, bool, Vec<u8>); 6] = [
+        let endless = format!("{head}X: {}", "x".repeat(15_000));
+        let starts: [(&str, bool, Vec<u8>); 7] = [
             ("nothing", false, Vec::new()),
             ("garbage for TLS", false, b"GET / HTTP/1.1\r\n\r\n".to_vec()),
             // A handshake record that announces 16 kB, of which little comes.
             ("half of a handshake", false, vec![22, 3, 1, 64, 0, 1, 0, 63]),
             ("nothing over TLS", true, Vec::new()),
             ("half of a head", true, head.clone().into_bytes()),
+            ("a large head without an end", true, endless.into_bytes()),
             ("half of a body", true, format!("{head}\r\n{}", &body[..body.len() / 2]).into_bytes()),
         ];
         let mut dawdlers = Vec::new();
@@ -253,6 +255,53 @@ async fn clients_that_dawdle_are_cut_off_and_others_are_served_meanwhile() -> Re
             ensure!(!text.starts_with("HTTP/1.1 2") && !text.starts_with("HTTP/1.1 5"), "{what}: {text}");
         }
         ensure_bounded(&webhook, process)
+    })
+    .await
+}
+
+/// As long as the API server keeps a connection without use (90 s) would take too long to see; what ended
+/// such connections early was the time that a first request may take.
+#[tokio::test]
+async fn a_connection_without_use_outlives_what_a_first_request_may_take() -> Result<()> {
+    let cluster = Cluster::shared().await?;
+    with_namespace(cluster, "idle", async |ns| {
+        let webhook = ns.webhook().await?;
+        let (port, bundle) = (webhook.port(), webhook.bundle().await?);
+        let body = good_review(&ns)?.to_string();
+        let request = format!(
+            "POST /mutate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let answers = tokio::task::spawn_blocking(move || -> Result<[String; 2]> {
+            let mut wire = Wire::tls(port, &bundle, PATIENCE)?;
+            wire.send(request.as_bytes())?;
+            let first = wire.answer()?;
+            std::thread::sleep(Duration::from_secs(15));
+            wire.send(request.as_bytes())?;
+            Ok([first, wire.answer()?])
+        });
+        for answer in answers.await?? {
+            ensure!(answer.starts_with("HTTP/1.1 200") && answer.contains("\"patch\""), "{answer}");
+        }
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_head_larger_than_any_of_the_api_server_is_refused() -> Result<()> {
+    let cluster = Cluster::shared().await?;
+    with_namespace(cluster, "large-head", async |ns| {
+        let webhook = ns.webhook().await?;
+        let (port, bundle) = (webhook.port(), webhook.bundle().await?);
+        let received = tokio::task::spawn_blocking(move || {
+            let mut wire = Wire::tls(port, &bundle, PATIENCE)?;
+            wire.send(format!("POST /mutate HTTP/1.1\r\nHost: x\r\nX: {}", "x".repeat(20_000)).as_bytes())?;
+            wire.closed()
+        });
+        let text = String::from_utf8_lossy(&received.await??).into_owned();
+        ensure!(text.starts_with("HTTP/1.1 431"), "{text}");
+        Ok(())
     })
     .await
 }

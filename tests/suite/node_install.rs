@@ -3,6 +3,8 @@
 
 #[path = "node_install/beside.rs"]
 mod beside;
+#[path = "node_install/by_plugin.rs"]
+mod by_plugin;
 #[path = "node_install/traces.rs"]
 mod traces;
 

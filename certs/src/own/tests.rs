@@ -55,6 +55,37 @@ async fn the_registration_is_no_condition_for_serving() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn whoever_registers_it_later_does_not_wait_long_for_the_bundle() {
+    let api = Api::default();
+    let own = keeper(&api, Some(REGISTRATION));
+    let serving = own.ensure(at(0)).await.unwrap();
+    let (patched, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let begun = tokio::time::Instant::now();
+    let run = own.run(
+        serving,
+        || at(1),
+        |event| match event {
+            Event::Unchanged(serving) | Event::Changed(serving) => match serving.injection {
+                Injection::Missing => {
+                    let registered = Api::with_registration(&["one.dev"]);
+                    let registration = registered.change(|objects| objects.registration.clone());
+                    api.change(|objects| objects.registration = registration);
+                }
+                injection => patched.send((injection, begun.elapsed())).unwrap(),
+            },
+            Event::Failed { error, .. } => panic!("{error}"),
+        },
+    );
+    let (injection, after) = tokio::select! {
+        never = run => match never {},
+        told = told.recv() => told.unwrap(),
+    };
+    assert_eq!(injection, Injection::Patched { webhooks: 1 });
+    // By the test's own clock, which stands still while anything is done.
+    assert!(after < Duration::from_secs(5), "{after:?}");
+}
+
 #[tokio::test]
 async fn an_emptied_bundle_is_filled_again() {
     let api = Api::with_registration(&["one.dev", "two.dev"]);

@@ -60,6 +60,15 @@ impl ApiError {
         match error {
             kube::Error::Api(status) => {
                 let code = StatusCode::from_u16(status.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+                // The right is there, and admission or the rule that nobody grants more than they have
+                // says no: only its own words tell why.
+                if code == StatusCode::FORBIDDEN && !status.message.contains(" cannot ") {
+                    return Self::Refused {
+                        what: resource.what(verb),
+                        status: code,
+                        message: status.message,
+                    };
+                }
                 Self::status(code, status.message, verb, resource)
             }
             kube::Error::SerdeError(_) => Self::Malformed { what: resource.what(verb) },

@@ -8,9 +8,7 @@ use reload_core::hash_key::HashKey;
 use super::facts::{CERTIFICATES, Deployed, Endpoint, Facts, Namespace};
 use super::finding::Finding;
 use crate::installation::LABEL;
-
-/// The oldest Kubernetes that is supported.
-const OLDEST: (u32, u32) = (1, 33);
+use crate::version::{OLDEST, minor};
 
 /// A certificate that expires sooner should have been renewed.
 const SOON: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -32,7 +30,7 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
                 "there is no webhook in namespace {}: verdicts rest on times, and say \"possibly\"",
                 facts.place.install_namespace
             ),
-            "install it, or name its namespace by --install-namespace",
+            "install it with kubectl reload install or by Helm, or name its namespace by --install-namespace",
         ));
         findings.extend(pods(facts));
         return findings;
@@ -62,13 +60,6 @@ fn server(facts: &Facts) -> Finding {
         Some(_) => Finding::green("server", version),
         None => Finding::yellow("server", format!("{version} is no version"), "kubectl version"),
     }
-}
-
-/// `v1.36.3`, `v1.36.0-gke.1`.
-fn minor(version: &str) -> Option<(u32, u32)> {
-    let mut parts = version.trim_start_matches('v').split('.');
-    let digits = |part: &str| part.chars().take_while(char::is_ascii_digit).collect::<String>().parse().ok();
-    Some((digits(parts.next()?)?, digits(parts.next()?)?))
 }
 
 fn rights(facts: &Facts) -> Vec<Finding> {
@@ -103,7 +94,7 @@ fn registration(facts: &Facts) -> Vec<Finding> {
             return vec![Finding::red(
                 "registration",
                 message,
-                "install it again, or name it by --registration",
+                "install it again, as with kubectl reload install, or name it by --registration",
             )];
         }
         Ok(Some(webhook)) => webhook,
@@ -155,7 +146,7 @@ fn replicas(facts: &Facts) -> Option<Finding> {
             Finding::red(
                 "replicas",
                 message,
-                "install it again, or name its namespace by --install-namespace",
+                "install it again, as with kubectl reload install, or name its namespace by --install-namespace",
             )
         }
         Ok(Some(Deployed { name, ready: 0, desired, .. })) => Finding::red(
@@ -257,7 +248,11 @@ fn version(facts: &Facts) -> Option<Finding> {
     let message = format!("plugin v{plugin}, webhook v{webhook}");
     Some(match minor(plugin) == minor(webhook) {
         true => Finding::green("version", message),
-        false => Finding::yellow("version", message, "upgrade the older one"),
+        false => Finding::yellow(
+            "version",
+            message,
+            "upgrade the older one, the webhook by what installed it, as with kubectl reload upgrade",
+        ),
     })
 }
 

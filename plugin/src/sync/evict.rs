@@ -10,13 +10,13 @@ use reload_core::verdict::Verdict;
 use serde_json::{Value, json};
 
 use super::outcome::Outcome;
-use super::patience::Patience;
 use super::session::Session;
 use super::{causes, refusal};
 use crate::api::{ApiError, POLL, Resource, list_objects};
 use crate::dry_run::DryRun;
 use crate::findings::find_pod;
 use crate::inventory::Inventory;
+use crate::patience::Patience;
 use crate::pods::{get, is_live};
 use crate::restart::{MANAGER, Memory};
 use crate::scope::Selector;

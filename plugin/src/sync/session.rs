@@ -7,16 +7,16 @@ use futures::StreamExt;
 use kube::Client;
 use reload_core::verdict::Verdict;
 
-use super::bar::Bar;
-use super::interrupt::Interrupt;
 use super::outcome::{Outcome, Tally};
-use super::patience::{Outage, Patience};
 use super::{Strategy, SyncArgs, causes, label, refusal};
 use crate::api::POLL;
+use crate::bar::Bar;
 use crate::clock::Clock;
 use crate::color::Paint;
 use crate::dry_run::DryRun;
 use crate::findings::find;
+use crate::interrupt::Interrupt;
+use crate::patience::{Outage, Patience};
 use crate::report::WorkloadReport;
 use crate::rollout::Rollable;
 use crate::scope::{Selector, Target};
@@ -111,7 +111,7 @@ impl Session<'_> {
     }
 
     async fn restart_one(&self, workload: &WorkloadName) -> Outcome {
-        let bar = Bar::new(self.screen, self.paint, workload);
+        let bar = Bar::new(self.screen, self.paint, label(workload));
         let deadline = Instant::now() + self.args.timeout;
         let patience = Patience { outage: self.outage, bar: &bar, deadline };
         let tried = match self.args.strategy {

@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
-use super::patience::Patience;
 use super::session::Session;
 use crate::api::POLL;
+use crate::patience::Patience;
 use crate::rollout::{Progress, Rollable};
 use crate::workload::WorkloadName;
 

@@ -7,9 +7,9 @@ use jiff::Timestamp;
 
 use super::causes;
 use super::outcome::Outcome;
-use super::patience::{Passing, Patience};
 use super::session::Session;
 use crate::dry_run::DryRun;
+use crate::patience::{Passing, Patience};
 use crate::report::WorkloadReport;
 use crate::restart::{Memory, Restarted, at, restart, tell};
 use crate::rollout::Rollable;

@@ -47,6 +47,29 @@ impl Wire {
         Ok(self.stream.flush()?)
     }
 
+    /// One answer, which has to say how long it is; the connection stays open.
+    pub fn answer(&mut self) -> Result<String> {
+        let mut received = Vec::new();
+        loop {
+            let text = String::from_utf8_lossy(&received);
+            let length = text.split_once("\r\n\r\n").map(|(head, body)| {
+                let mut lines = head.lines().filter_map(|line| line.split_once(": "));
+                let length = lines.find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+                (length.and_then(|(_, length)| length.parse().ok()), body.len())
+            });
+            match length {
+                Some((None, _)) => bail!("an answer without a length: {text}"),
+                Some((Some(whole), length)) if length >= whole => return Ok(text.into_owned()),
+                _ => {}
+            }
+            let mut buffer = [0; 4096];
+            match self.stream.read(&mut buffer)? {
+                0 => bail!("the connection ended before an answer"),
+                length => received.extend(&buffer[..length]),
+            }
+        }
+    }
+
     /// Waits until the server ends the connection, and gives what it has sent before.
     pub fn closed(mut self) -> Result<Vec<u8>> {
         let mut received = Vec::new();

@@ -4,10 +4,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
-use k8s_openapi::api::core::v1::{Secret, ServiceAccount};
+use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::api::flowcontrol::v1::FlowSchema;
-use kube::api::{Api, ListParams, Patch, PatchParams, PostParams};
+use kube::api::{Api, ListParams, Patch, PatchParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config, ResourceExt};
 use reload_tests::helm::{RELEASE, of_kind};
@@ -81,7 +80,7 @@ impl<'a> Installation<'a> {
         cluster.kubectl().apply(&namespace).await?;
         cluster.kubectl().apply(&others).await?;
 
-        let kubeconfig = kubeconfig(cluster, name, RELEASE).await?;
+        let kubeconfig = cluster.account_kubeconfig(name, RELEASE).await?;
         let namespaces: Vec<_> = seen.iter().map(|ns| ns.name()).collect();
         let mut options = WebhookOptions {
             install_namespace: name.to_owned(),
@@ -137,7 +136,7 @@ impl<'a> Installation<'a> {
             arguments.context("the Pod has no arguments")?.iter().filter_map(Value::as_str).collect();
         let name = format!("{RELEASE}-doctor");
         let account = format!("system:serviceaccount:{}:{name}", self.namespace);
-        let kubeconfig = kubeconfig(self.cluster, &self.namespace, &name).await?;
+        let kubeconfig = self.cluster.account_kubeconfig(&self.namespace, &name).await?;
         let output = self.cluster.kubectl().kubeconfig(&kubeconfig).reload(&arguments).await?;
         let log = log(self.cluster.folder());
         let grants = grants(&others)?;
@@ -234,24 +233,6 @@ fn flags(manifests: &[Value]) -> Result<Vec<String>> {
     let arguments = arguments.iter().filter_map(Value::as_str);
     let theirs = arguments.filter(|flag| !OURS.iter().any(|ours| flag.starts_with(ours)));
     Ok(theirs.map(str::to_owned).collect())
-}
-
-/// A kubeconfig with a token of one of the chart's accounts, as the kubelet would ask for it.
-async fn kubeconfig(cluster: &Cluster, namespace: &str, account: &str) -> Result<PathBuf> {
-    let accounts = Api::<ServiceAccount>::namespaced(cluster.client().await?, namespace);
-    let request = TokenRequest {
-        spec: Some(TokenRequestSpec { expiration_seconds: Some(3600), ..TokenRequestSpec::default() }),
-        ..TokenRequest::default()
-    };
-    let made = accounts.create_token_request(account, &PostParams::default(), &request).await?;
-    let token = made.status.context("no token")?.token;
-    let mut kubeconfig: Value = serde_json::to_value(Kubeconfig::read_from(cluster.kubeconfig())?)?;
-    for user in kubeconfig["users"].as_array_mut().into_iter().flatten() {
-        user["user"] = json!({"token": token});
-    }
-    let path = cluster.folder().join(format!("{namespace}-{account}.kubeconfig"));
-    std::fs::write(&path, kubeconfig.to_string())?;
-    Ok(path)
 }
 
 /// What it cannot read, the webhook has to make anew.

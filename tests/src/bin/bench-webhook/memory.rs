@@ -1,6 +1,8 @@
 //! Memory over many reviews of pods that use large Secrets.
 
 use anyhow::{Result, ensure};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use futures::{StreamExt, TryStreamExt, stream};
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::PostParams;
@@ -50,7 +52,9 @@ pub(crate) async fn measure(cluster: &Cluster, table: &mut Table, reviews: usize
         stream::iter(part)
             .map(async |i| {
                 let response = caller.review(&bodies[i % SECRETS]).await?;
-                ensure!(response["patch"].is_string(), "no record: {response}");
+                let patch = BASE64_STANDARD.decode(response["patch"].as_str().unwrap_or_default())?;
+                let patch = String::from_utf8(patch)?;
+                ensure!(patch.contains("digest") && !patch.contains("unread"), "no full record: {response}");
                 Ok(())
             })
             .buffer_unordered(AT_ONCE)

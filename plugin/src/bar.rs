@@ -1,15 +1,13 @@
-//! How far one workload is: a bar on a terminal, and plain lines elsewhere.
+//! How far something is: a bar on a terminal, and plain lines elsewhere.
 
 use std::cell::RefCell;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::label;
 use crate::color::{Color, Paint};
 use crate::rollout::Progress;
 use crate::screen::Screen;
 use crate::table::printable;
-use crate::workload::WorkloadName;
 
 /// Before it is known how many pods there are.
 const SPINNER: &str = "{spinner} {prefix}  {wide_msg}";
@@ -17,8 +15,8 @@ const SPINNER: &str = "{spinner} {prefix}  {wide_msg}";
 /// Pods that are done, of all.
 const BAR: &str = "{spinner} {prefix}  [{bar:16}] {pos}/{len} {elapsed}  {wide_msg}";
 
-/// What is told of a workload while it is worked on. Its bar goes with it.
-pub(super) struct Bar<'a> {
+/// What is told of something, by its label, while it is worked on. Its bar goes with it.
+pub(crate) struct Bar<'a> {
     screen: &'a Screen,
     paint: Paint,
     label: String,
@@ -29,8 +27,7 @@ pub(super) struct Bar<'a> {
 
 impl<'a> Bar<'a> {
     /// Nothing is told yet where there are no bars.
-    pub(super) fn new(screen: &'a Screen, paint: Paint, workload: &WorkloadName) -> Self {
-        let label = label(workload);
+    pub(crate) fn new(screen: &'a Screen, paint: Paint, label: String) -> Self {
         let bar = screen.bar().inspect(|bar| {
             bar.set_style(style(SPINNER));
             bar.set_prefix(printable(&label));
@@ -39,7 +36,7 @@ impl<'a> Bar<'a> {
     }
 
     /// What is done now; no line, since the next one says more.
-    pub(super) fn show(&self, words: &str) {
+    pub(crate) fn show(&self, words: &str) {
         if let Some(bar) = &self.bar {
             bar.set_message(printable(words));
             bar.tick();
@@ -47,7 +44,7 @@ impl<'a> Bar<'a> {
     }
 
     /// Something that a person should know now.
-    pub(super) fn tell(&self, words: &str) {
+    pub(crate) fn tell(&self, words: &str) {
         match &self.bar {
             Some(_) => self.show(words),
             None => self.line(&format!("{} {words}", self.label)),
@@ -55,7 +52,7 @@ impl<'a> Bar<'a> {
     }
 
     /// Why it does not go on.
-    pub(super) fn hold_up(&self, words: &str) {
+    pub(crate) fn hold_up(&self, words: &str) {
         match &self.bar {
             Some(bar) => {
                 bar.set_message(self.paint.paint(Color::Yellow, &printable(words)));
@@ -66,7 +63,7 @@ impl<'a> Bar<'a> {
     }
 
     /// How far its rollout is.
-    pub(super) fn advance(&self, progress: &Progress) {
+    pub(crate) fn advance(&self, progress: &Progress) {
         match (&self.bar, progress) {
             (Some(bar), Progress::Underway { done, wanted }) => {
                 let count = |pods: i32| u64::try_from(pods).unwrap_or_default();
@@ -83,7 +80,7 @@ impl<'a> Bar<'a> {
     }
 
     /// It is still at what was told last.
-    pub(super) fn tick(&self) {
+    pub(crate) fn tick(&self) {
         if let Some(bar) = &self.bar {
             bar.tick();
         }

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use http::StatusCode;
 
-use super::bar::Bar;
 use crate::api::ApiError;
+use crate::bar::Bar;
 use crate::findings::FindError;
 use crate::rollout::RolloutError;
 use crate::screen::Screen;
@@ -25,7 +25,7 @@ const ATTEMPT: Duration = Duration::from_secs(60);
 const LAST: Duration = Duration::from_secs(10);
 
 /// An error that may pass by itself.
-pub(super) trait Passing: Display {
+pub(crate) trait Passing: Display {
     /// Why there is no answer, if another try may get one.
     fn passing(&self) -> Option<String>;
 }
@@ -69,14 +69,14 @@ impl Passing for RolloutError {
     }
 }
 
-/// Whether the API server is away, as far as one run of sync has seen.
-pub(super) struct Outage<'a> {
+/// Whether the API server is away, as far as one command has seen.
+pub(crate) struct Outage<'a> {
     screen: &'a Screen,
     lasts: Cell<bool>,
 }
 
 impl<'a> Outage<'a> {
-    pub(super) fn new(screen: &'a Screen) -> Self {
+    pub(crate) fn new(screen: &'a Screen) -> Self {
         Self { screen, lasts: Cell::new(false) }
     }
 
@@ -94,11 +94,11 @@ impl<'a> Outage<'a> {
     }
 }
 
-/// What one workload waits with.
-pub(super) struct Patience<'a> {
-    pub(super) outage: &'a Outage<'a>,
-    pub(super) bar: &'a Bar<'a>,
-    pub(super) deadline: Instant,
+/// What a command waits with.
+pub(crate) struct Patience<'a> {
+    pub(crate) outage: &'a Outage<'a>,
+    pub(crate) bar: &'a Bar<'a>,
+    pub(crate) deadline: Instant,
 }
 
 impl Patience<'_> {
@@ -106,7 +106,7 @@ impl Patience<'_> {
     ///
     /// # Errors
     /// One that does not pass, or the last one when the time is up.
-    pub(super) async fn ask<T, E>(&self, mut attempt: impl AsyncFnMut() -> Result<T, E>) -> anyhow::Result<T>
+    pub(crate) async fn ask<T, E>(&self, mut attempt: impl AsyncFnMut() -> Result<T, E>) -> anyhow::Result<T>
     where
         E: Passing + Into<anyhow::Error>,
     {

@@ -7,17 +7,17 @@ use tokio::sync::watch;
 use crate::screen::Screen;
 
 /// The exit code of a command that was interrupted: 128 and the number of SIGINT.
-pub(super) const INTERRUPTED: u8 = 130;
+pub(crate) const INTERRUPTED: u8 = 130;
 
 /// Whether somebody wants it to end.
-pub(super) struct Interrupt(watch::Receiver<bool>);
+pub(crate) struct Interrupt(watch::Receiver<bool>);
 
 impl Interrupt {
     /// From now on SIGINT and SIGTERM do not end the process by themselves. Must run within a runtime.
     ///
     /// # Errors
     /// When signals cannot be had.
-    pub(super) fn listen(screen: &Screen) -> io::Result<Self> {
+    pub(crate) fn listen(screen: &Screen) -> io::Result<Self> {
         let mut signals = Signals::new()?;
         let (sender, receiver) = watch::channel(false);
         let screen = screen.clone();
@@ -33,12 +33,12 @@ impl Interrupt {
     }
 
     /// Whether it was asked for.
-    pub(super) fn is_raised(&self) -> bool {
+    pub(crate) fn is_raised(&self) -> bool {
         *self.0.borrow()
     }
 
     /// Waits until it is asked for.
-    pub(super) async fn raised(&self) {
+    pub(crate) async fn raised(&self) {
         // The sender lives as long as the runtime.
         if self.0.clone().wait_for(|raised| *raised).await.is_err() {
             std::future::pending::<()>().await;
@@ -46,7 +46,7 @@ impl Interrupt {
     }
 
     /// What comes of it, unless it is asked for before; then it is dropped where it waits.
-    pub(super) async fn or<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+    pub(crate) async fn or<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             biased;
             () = self.raised() => None,

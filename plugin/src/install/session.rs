@@ -1,0 +1,184 @@
+//! One run of install: what is planned is written, the server before its registration, and waited for.
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use super::change::Change;
+use super::plan::{Plan, Step};
+use super::proof::{Proof, prove};
+use super::{VERSION, Voice};
+use crate::bar::Bar;
+use crate::installation::NAME;
+use crate::installation::object::REGISTRATION;
+use crate::installation::objects::{ApplyError, How, Objects};
+use crate::interrupt::{INTERRUPTED, Interrupt};
+use crate::patience::{Outage, Patience};
+
+/// One run.
+pub(super) struct Session<'a> {
+    pub(super) objects: Objects<'a>,
+    pub(super) namespace: &'a str,
+    /// Takes fields over that others own.
+    pub(super) force: bool,
+    /// How long is waited at most; `None`: not at all.
+    pub(super) wait: Option<Duration>,
+    pub(super) voice: &'a Voice<'a>,
+    pub(super) interrupt: &'a Interrupt,
+    pub(super) outage: &'a Outage<'a>,
+}
+
+/// Why it was not brought to its end.
+enum Stop {
+    Interrupted,
+    /// The webhook is not as it should be: why, and what to do.
+    Failed(String),
+    /// Something cannot be done at all.
+    Error(anyhow::Error),
+}
+
+impl<E: Into<anyhow::Error>> From<E> for Stop {
+    fn from(error: E) -> Self {
+        Self::Error(error.into())
+    }
+}
+
+impl Session<'_> {
+    /// Does what is planned; says how it went. `registered` is whether a webhook was before.
+    pub(super) async fn run(&self, plan: &Plan, registered: bool) -> anyhow::Result<ExitCode> {
+        let screen = self.voice.screen;
+        match self.write_and_wait(plan, registered).await {
+            Ok(words) => {
+                screen.say(&words)?;
+                Ok(ExitCode::SUCCESS)
+            }
+            Err(Stop::Interrupted) => {
+                screen.say("Not all is done: run the same command again to go on.")?;
+                Ok(ExitCode::from(INTERRUPTED))
+            }
+            Err(Stop::Failed(why)) => {
+                screen.tell(&format!("error: {why}"));
+                Ok(ExitCode::from(1))
+            }
+            Err(Stop::Error(error)) => Err(error),
+        }
+    }
+
+    async fn write_and_wait(&self, plan: &Plan, registered: bool) -> Result<String, Stop> {
+        let (registration, server): (Vec<&Step>, Vec<&Step>) =
+            plan.steps.iter().partition(|step| step.object.is(REGISTRATION));
+        self.write(&server).await?;
+        let mut proven = None;
+        match self.wait {
+            None => self.write(&registration).await?,
+            Some(timeout) => {
+                let label = format!("deployment/{NAME} in {}", self.namespace);
+                let bar = Bar::new(self.voice.screen, self.voice.paint_errors, label);
+                let deadline = Instant::now() + timeout;
+                let patience = Patience { outage: self.outage, bar: &bar, deadline };
+                let ready = self.unless_interrupted(self.rolled_out(&patience)).await?;
+                ready.map_err(|error| Stop::Failed(self.not_ready(&error, registered)))?;
+                self.write(&registration).await?;
+                let recording = self.unless_interrupted(self.proven(plan, &patience)).await?;
+                proven = Some(recording.map_err(|error| Stop::Failed(self.not_recording(&error)))?);
+            }
+        }
+        self.delete_former(plan).await?;
+        Ok(self.summary(plan, proven.as_deref()))
+    }
+
+    async fn unless_interrupted<T>(&self, work: impl Future<Output = T>) -> Result<T, Stop> {
+        self.interrupt.or(work).await.ok_or(Stop::Interrupted)
+    }
+
+    /// Applies what differs, in order.
+    async fn write(&self, steps: &[&Step]) -> Result<(), Stop> {
+        for Step { object, change } in steps.iter().filter(|step| step.change != Change::Unchanged) {
+            if self.interrupt.is_raised() {
+                return Err(Stop::Interrupted);
+            }
+            let how = How { dry_run: false, force: self.force };
+            match self.objects.apply(object, how).await {
+                Ok(_) => self.voice.screen.say(&format!("{} {}", object.id, change.done()))?,
+                Err(ApplyError::Conflicts(conflicts)) => {
+                    let fields: Vec<&str> =
+                        conflicts.iter().map(|conflict| conflict.field.as_str()).collect();
+                    let (id, fields) = (&object.id, fields.join(", "));
+                    return Err(Stop::Error(anyhow::anyhow!(
+                        "{id}: somebody has just set {fields}: run the same command again to see it"
+                    )));
+                }
+                Err(error) => {
+                    return Err(Stop::Error(anyhow::anyhow!(
+                        "{error}. What was written before stays; run the same command again to go on"
+                    )));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until the API server trusts the webhook and has it record a pod; gives the namespace in
+    /// which that was tried.
+    async fn proven(&self, plan: &Plan, patience: &Patience<'_>) -> anyhow::Result<String> {
+        let registration = self.trusted(patience).await?;
+        patience.bar.tell("is ready; trying a pod by dry run");
+        match prove(self.objects.client, &registration, plan.image(), patience.deadline).await {
+            Proof::Recorded(namespace) => Ok(namespace),
+            Proof::Unrecorded(namespace) => {
+                anyhow::bail!("a pod that was tried in namespace {namespace} came back without a record")
+            }
+            Proof::Untried(whys) => {
+                anyhow::bail!("no pod could be tried ({}): it may record all the same", whys.join("; "))
+            }
+        }
+    }
+
+    async fn delete_former(&self, plan: &Plan) -> Result<(), Stop> {
+        for object in &plan.former {
+            if self.interrupt.is_raised() {
+                return Err(Stop::Interrupted);
+            }
+            self.objects.delete(object, false, false).await.map_err(|error| {
+                Stop::Failed(format!(
+                    "{error}. It is not part of this version, and harmless: delete it yourself"
+                ))
+            })?;
+            self.voice.screen.say(&format!("{} deleted", object.id))?;
+        }
+        Ok(())
+    }
+
+    fn not_ready(&self, error: &anyhow::Error, registered: bool) -> String {
+        let rest = match registered {
+            true => "The registration and the pods from before are as they were",
+            false => "It is not registered, so that no pod is sent to it",
+        };
+        format!("the webhook is not ready: {error}. {rest}. {}", self.remedy())
+    }
+
+    fn not_recording(&self, error: &anyhow::Error) -> String {
+        format!("that pods are recorded is not proven: {error}. Nothing was taken back. {}", self.remedy())
+    }
+
+    fn remedy(&self) -> String {
+        let place = match self.namespace {
+            NAME => String::new(),
+            namespace => format!(" --install-namespace {namespace}"),
+        };
+        format!("Look what is wrong with: kubectl reload doctor{place}")
+    }
+
+    fn summary(&self, plan: &Plan, proven: Option<&str>) -> String {
+        let namespace = self.namespace;
+        let what = match plan.is_empty() {
+            true => format!("Nothing to change: version {VERSION} is installed in namespace {namespace}"),
+            false => format!("Version {VERSION} is installed in namespace {namespace}"),
+        };
+        match proven {
+            Some(tried) => {
+                format!("{what}, and records pods: one tried in namespace {tried} came back with a record.")
+            }
+            None => format!("{what}; it was not waited for: see kubectl reload doctor."),
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! `kubectl reload uninstall`: the webhook out of the cluster, without a trace.
+
+mod hash_key;
+mod leftovers;
+mod records;
+mod session;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::api::ApiError;
+use crate::connection::{Connection, ConnectionArgs};
+use crate::dry_run::{DryRun, DryRunArgs};
+use crate::install::Voice;
+use crate::installation::InstallationArgs;
+use crate::installation::found::{Found, Standing};
+use crate::installation::object::{KINDS, NAMESPACE, Object};
+use crate::installation::objects::{MANAGER, Objects};
+use crate::installation::rendering::render;
+use crate::installation::values::Values;
+use crate::interrupt::Interrupt;
+use crate::patience::Outage;
+use crate::prompt::agrees;
+use crate::screen::Screen;
+use crate::sync::parse_timeout;
+use leftovers::{Leftovers, leftovers};
+use records::{RecordedPod, recorded};
+use session::Session;
+
+/// Takes the webhook away: its registration first, its namespace last.
+///
+/// Deletes what install has made and nothing else: a namespace with anything else in it stays. Records
+/// stay on pods unless --purge; those of Secrets can be compared no more once the hash key is gone, and
+/// say so. Exits with 1 when something is left.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  kubectl reload uninstall --dry-run=client
+  kubectl reload uninstall
+  kubectl reload uninstall --purge --yes
+  kubectl reload uninstall --keep-hash-key")]
+pub(crate) struct UninstallArgs {
+    #[command(flatten)]
+    installation: InstallationArgs,
+
+    /// Take the records off all pods, too; nothing restarts by that.
+    #[arg(long)]
+    purge: bool,
+
+    /// Leave the hash key, and the namespace that it lies in: installed again, the webhook goes on with
+    /// it, and records of Secrets from before can be compared.
+    #[arg(long, conflicts_with = "purge")]
+    keep_hash_key: bool,
+
+    /// Delete without asking; required where no terminal can be asked.
+    #[arg(short, long)]
+    yes: bool,
+
+    #[command(flatten)]
+    mode: DryRunArgs,
+
+    /// How long the webhook's pods and the namespace may each take to end, as 5m.
+    #[arg(long, default_value = "5m", value_parser = parse_timeout)]
+    timeout: Duration,
+}
+
+/// What is to go.
+struct Removal {
+    /// In order: the registration first, without the namespace.
+    objects: Vec<Object>,
+    /// Where it is part of the installation.
+    namespace: Option<Object>,
+    /// What else is in it.
+    leftovers: Leftovers,
+    /// Pods whose records are to go.
+    pods: Vec<RecordedPod>,
+}
+
+/// Runs the command.
+pub(crate) async fn run(
+    args: UninstallArgs,
+    connection: &ConnectionArgs,
+    voice: Voice<'_>,
+) -> anyhow::Result<ExitCode> {
+    let namespace = args.installation.place(connection);
+    let Connection { client, .. } = connection.connect().await?;
+    let objects = Objects { client: &client };
+    let manifest = render(&namespace, &Values::default())?;
+    let found = Found::at(&objects, &namespace, &manifest).await?;
+    refuse(&found, &namespace)?;
+    let removal = removal(&args, &objects, &namespace, &found, &manifest).await?;
+    tell_what_stays(&found, &removal, voice.screen);
+    let lines = removal.lines("to be deleted");
+    if lines.is_empty() {
+        voice.screen.say(&format!("There is no installation in namespace {namespace}."))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mode = args.mode.dry_run;
+    if mode == DryRun::None && !args.yes {
+        for line in &lines {
+            voice.screen.tell(line);
+        }
+        let question = format!("Uninstall from namespace {namespace}?");
+        anyhow::ensure!(agrees(&question, "This is to be deleted")?, "nothing was deleted");
+    }
+    let interrupt = Interrupt::listen(voice.screen)?;
+    let outage = Outage::new(voice.screen);
+    let session = Session {
+        objects,
+        namespace: &namespace,
+        args: &args,
+        voice: &voice,
+        interrupt: &interrupt,
+        outage: &outage,
+    };
+    session.run(removal).await
+}
+
+/// Where somebody else looks after what is installed, it is theirs to take away.
+fn refuse(found: &Found, namespace: &str) -> anyhow::Result<()> {
+    if let Some((object, keeper)) = found.kept() {
+        anyhow::bail!("{} belongs to {keeper}: {}", object.id, keeper.instead_of_removal());
+    }
+    if let Some((object, other)) = found.elsewhere(namespace) {
+        anyhow::bail!("{} leads to namespace {other}: to uninstall from there pass -n {other}", object.id);
+    }
+    Ok(())
+}
+
+async fn removal(
+    args: &UninstallArgs,
+    objects: &Objects<'_>,
+    namespace: &str,
+    found: &Found,
+    manifest: &[Object],
+) -> Result<Removal, ApiError> {
+    let part = |object: &&Object| {
+        manifest.iter().any(|wanted| wanted.id == object.id)
+            || object.managers().any(|manager| manager == MANAGER)
+    };
+    let mut parts: Vec<Object> = found.installed().filter(part).cloned().collect();
+    parts.sort_by_key(|object| KINDS.iter().position(|kind| kind == object.id.kind));
+    let own = found.live.iter().find(|object| object.is(NAMESPACE));
+    let own = own.filter(|_| found.namespace == Standing::Ours && !args.keep_hash_key).cloned();
+    let leftovers = match own.is_some() {
+        true => leftovers(objects.client, namespace, &parts).await,
+        false => Leftovers::default(),
+    };
+    let pods = if args.purge { recorded(objects.client).await? } else { Vec::new() };
+    Ok(Removal { objects: parts, namespace: own, leftovers, pods })
+}
+
+/// What has a name of the installation, and is not known to be part of it.
+fn tell_what_stays(found: &Found, removal: &Removal, screen: &Screen) {
+    let goes = |object: &Object| removal.objects.iter().any(|gone| gone.id == object.id);
+    for object in found.live.iter().filter(|object| !object.is(NAMESPACE) && !goes(object)) {
+        screen.tell(&format!("{} stays: nothing says that install has made it", object.id));
+    }
+    for error in &found.unseen {
+        screen.tell(&format!("Something may be left over: {error}"));
+    }
+    if removal.namespace.is_some()
+        && let Some(why) = removal.leftovers.why_kept()
+    {
+        screen.tell(&why);
+    }
+}
+
+impl Removal {
+    /// What goes, a line each.
+    fn lines(&self, words: &str) -> Vec<String> {
+        let namespace = self.namespace.iter().filter(|_| self.leftovers.why_kept().is_none());
+        let objects = self.objects.iter().chain(namespace);
+        let mut lines: Vec<String> = objects.map(|object| format!("{} {words}", object.id)).collect();
+        if !self.pods.is_empty() {
+            lines.push(format!("records of {} pods {words}", self.pods.len()));
+        }
+        lines
+    }
+}

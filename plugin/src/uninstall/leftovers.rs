@@ -1,0 +1,161 @@
+//! What else is in the namespace of an installation: it would go with the namespace.
+
+use futures::StreamExt;
+use http::StatusCode;
+use kube::Client;
+use kube::discovery::{Discovery, Scope, verbs};
+use reload_core::hash_key::HashKey;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use crate::api::{ApiError, Resource, list_metadata};
+use crate::installation::object::Object;
+use crate::pods::PARALLEL;
+
+/// What Kubernetes and OpenShift put into each namespace, or keep about what is in it.
+const OF_ITS_OWN: [(&str, &str); 11] = [
+    ("configmaps", "kube-root-ca.crt"),
+    ("configmaps", "openshift-service-ca.crt"),
+    ("configmaps", "istio-ca-root-cert"),
+    ("serviceaccounts", "default"),
+    ("serviceaccounts", "builder"),
+    ("serviceaccounts", "deployer"),
+    ("rolebindings", "system:deployers"),
+    ("rolebindings", "system:image-builders"),
+    ("rolebindings", "system:image-pullers"),
+    // The webhook's own, which go with its account.
+    ("secrets", "kubectl-reload-certificates"),
+    ("secrets", HashKey::SECRET_NAME),
+];
+
+/// Kinds that are no possession of anybody.
+const FLEETING: [&str; 2] = ["events", "endpoints"];
+
+/// So many are named.
+const NAMED: usize = 5;
+
+/// What is there beside an installation.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Leftovers {
+    /// `configmaps/settings`
+    pub(super) foreign: Vec<String>,
+    /// Why it is not known of some kinds.
+    pub(super) unknown: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Item {
+    metadata: Metadata,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Metadata {
+    name: String,
+    deletion_timestamp: Option<String>,
+    #[serde(default)]
+    owner_references: Vec<IgnoredAny>,
+}
+
+impl Leftovers {
+    /// Why the namespace is not deleted, if so.
+    pub(super) fn why_kept(&self) -> Option<String> {
+        let first = |all: &[String]| {
+            let more = all.len().saturating_sub(NAMED);
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            format!("{}{more}", all[..all.len().min(NAMED)].join(", "))
+        };
+        match (self.foreign.as_slice(), self.unknown.as_slice()) {
+            ([], []) => None,
+            ([], unknown) => Some(format!(
+                "The namespace stays, since what else is in it is not known: {}",
+                first(unknown)
+            )),
+            (foreign, _) => {
+                Some(format!("The namespace stays, since there is more in it: {}", first(foreign)))
+            }
+        }
+    }
+}
+
+/// Looks at all that can be listed in a namespace, but for what is part of the installation.
+pub(super) async fn leftovers(client: &Client, namespace: &str, parts: &[Object]) -> Leftovers {
+    let discovery = match Discovery::new(client.clone()).run_aggregated().await {
+        Ok(discovery) => discovery,
+        Err(error) => {
+            let unknown = vec![format!("the API server does not tell what there can be ({error})")];
+            return Leftovers { foreign: Vec::new(), unknown };
+        }
+    };
+    let mut kinds = Vec::new();
+    for (resource, capabilities) in discovery.groups().flat_map(|group| group.recommended_resources()) {
+        let listed = capabilities.scope == Scope::Namespaced && capabilities.supports_operation(verbs::LIST);
+        let fleeting = FLEETING.contains(&resource.plural.as_str()) || resource.group == "metrics.k8s.io";
+        if listed && !fleeting {
+            let path = match resource.group.as_str() {
+                "" => format!("/api/{}", resource.version),
+                group => format!("/apis/{group}/{}", resource.version),
+            };
+            kinds.push((path, resource.plural));
+        }
+    }
+    let lists = futures::stream::iter(kinds).map(async |(path, plural)| {
+        let resource = Resource { group: &path, plural: &plural, namespace: Some(namespace), name: None };
+        let items = list_metadata::<Item>(client, resource, &[]).await;
+        (plural, items)
+    });
+    let lists: Vec<_> = lists.buffer_unordered(PARALLEL).collect().await;
+    let mut left = Leftovers::default();
+    for (plural, items) in lists {
+        match items {
+            Ok(items) => left.foreign.extend(foreign(&plural, items, parts)),
+            // Its kind has gone meanwhile, or is none that can be listed.
+            Err(error) if error.is_not_found() => {}
+            Err(ApiError::Refused { status: StatusCode::METHOD_NOT_ALLOWED, .. }) => {}
+            Err(error) => left.unknown.push(error.to_string()),
+        }
+    }
+    left.foreign.sort();
+    left.unknown.sort();
+    left
+}
+
+fn foreign(plural: &str, items: Vec<Item>, parts: &[Object]) -> Vec<String> {
+    let part = |name: &str| {
+        parts.iter().any(|part| part.id.kind.plural == plural && part.id.name == name)
+            || OF_ITS_OWN.contains(&(plural, name))
+    };
+    let items = items.into_iter().map(|item| item.metadata);
+    items
+        .filter(|item| item.owner_references.is_empty() && item.deletion_timestamp.is_none())
+        .filter(|item| !part(&item.name))
+        .map(|item| format!("{plural}/{}", item.name))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_belongs_to_somebody_keeps_the_namespace() {
+        let items = |names: &[&str]| -> Vec<Item> {
+            let item = |name: &&str| serde_json::from_value(json!({"metadata": {"name": name}})).unwrap();
+            names.iter().map(item).collect()
+        };
+        let part = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "part"}});
+        let parts = [Object::new(part).unwrap()];
+        assert_eq!(
+            foreign("configmaps", items(&["kube-root-ca.crt", "part", "mine"]), &parts),
+            ["configmaps/mine"]
+        );
+        let owned = json!({"metadata": {"name": "x", "ownerReferences": [{"kind": "Deployment"}]}});
+        assert!(foreign("replicasets", vec![serde_json::from_value(owned).unwrap()], &[]).is_empty());
+        assert_eq!(Leftovers::default().why_kept(), None);
+        let seven: Vec<String> = (0..7).map(|number| format!("secrets/{number}")).collect();
+        let kept = Leftovers { foreign: seven, unknown: Vec::new() }.why_kept().unwrap();
+        assert!(kept.ends_with("secrets/4 and 2 more"), "{kept}");
+    }
+}

@@ -1,0 +1,142 @@
+//! What goes, and what stays.
+
+use anyhow::{Result, ensure};
+use reload_tests::helm::RELEASE;
+use reload_tests::listing::{as_before, difference, listing};
+use reload_tests::manifest::{config_map, secret};
+use reload_tests::webhook::RECORD;
+use reload_tests::{Cluster, Namespace, Source, Workload, eventually, with_namespace};
+
+use super::{LIMIT, cluster, install, remove, without_pods};
+
+/// Workloads whose pods have records; of one the source has changed since.
+async fn shop(ns: &Namespace<'_>) -> Result<()> {
+    ns.apply([config_map("settings", &[("a", "1")]), secret("login", &[("user", "ada")])]).await?;
+    let uses = |name| Workload::deployment(name).env_from(Source::config_map("settings"));
+    ns.deploy([uses("a").replicas(3), uses("b").env_from(Source::secret("login"))]).await
+}
+
+async fn records(cluster: &Cluster) -> Result<usize> {
+    let pods = cluster.kubectl().json(&["pods", "-A"]).await?;
+    Ok(pods.to_string().matches(&format!("\"{RECORD}\"")).count())
+}
+
+#[tokio::test]
+async fn uninstalled_it_leaves_no_trace_but_the_records_and_once_more_is_no_error() -> Result<()> {
+    let (cluster, _one) = cluster().await?;
+    with_namespace(cluster, "keeps", async |ns| {
+        let before = listing(cluster).await?;
+        let (_, server) = install(cluster, &[]).await?;
+        shop(&ns).await?;
+        assert_eq!(records(cluster).await?, 4);
+        let uids = ns.pod_uids("deployment/a").await?;
+        drop(server);
+
+        let output = remove(cluster, &[]).await?;
+        let lines: Vec<&str> = output.stdout.lines().collect();
+        ensure!(lines.first().is_some_and(|line| line.contains("/zz-kubectl-reload deleted")), "{output}");
+        ensure!(lines.get(1).is_some_and(|line| line.starts_with("deployment.apps/")), "{output}");
+        let last = &lines[lines.len() - 2..];
+        assert_eq!(last, ["namespace/kubectl-reload deleted", "The webhook is uninstalled."], "{output}");
+        assert_eq!(records(cluster).await?, 4);
+        // What was recorded of a Secret that has not changed since holds without the key, too; of one
+        // that has, it is never guessed at.
+        ns.apply([secret("login", &[("user", "eve")])]).await?;
+        let status = cluster.kubectl().reload(&["status", "--all", "-o", "json", "-n", ns.name()]).await?;
+        let status = status.success()?.json()?;
+        let verdicts: Vec<_> = status["workloads"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|workload| {
+                (workload["name"].as_str(), workload["verdict"].as_str(), workload["certainty"].as_str())
+            })
+            .collect();
+        ensure!(verdicts.contains(&(Some("a"), Some("Current"), Some("recorded"))), "{verdicts:?}");
+        ensure!(!verdicts.contains(&(Some("b"), Some("Drifted"), Some("recorded"))), "{verdicts:?}");
+        ns.kubectl().run(&["delete", "deployment", "a", "b"]).await?;
+        ns.kubectl().run(&["delete", "configmap/settings", "secret/login"]).await?;
+        as_before(cluster, &before, LIMIT).await?;
+        ensure!(!uids.is_empty());
+        let again = remove(cluster, &[]).await?;
+        assert_eq!(again.stdout, "There is no installation in namespace kubectl-reload.\n");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn records_go_where_that_is_asked_for_and_nothing_restarts() -> Result<()> {
+    let (cluster, _one) = cluster().await?;
+    with_namespace(cluster, "purged", async |ns| {
+        let (_, server) = install(cluster, &[]).await?;
+        shop(&ns).await?;
+        let uids = (ns.pod_uids("deployment/a").await?, ns.pod_uids("deployment/b").await?);
+        let templates = async || -> Result<String> {
+            let list = ns.kubectl().json(&["deployments"]).await?;
+            let items = list["items"].as_array().into_iter().flatten();
+            Ok(items.map(|item| item["metadata"]["generation"].to_string()).collect())
+        };
+        let before = templates().await?;
+        drop(server);
+        let output = remove(cluster, &["--purge"]).await?;
+        ensure!(output.stdout.contains("records of 4 pods deleted"), "{output}");
+        assert_eq!(records(cluster).await?, 0);
+        assert_eq!((ns.pod_uids("deployment/a").await?, ns.pod_uids("deployment/b").await?), uids);
+        assert_eq!(templates().await?, before);
+        without_pods(&ns).await
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_namespace_with_something_else_in_it_stays_and_so_does_what_it_is() -> Result<()> {
+    let (cluster, _one) = cluster().await?;
+    let before = listing(cluster).await?;
+    let (_, server) = install(cluster, &[]).await?;
+    let kubectl = cluster.kubectl().namespace(RELEASE);
+    kubectl.apply(&[config_map("mine", &[("a", "1")])]).await?;
+    // Of the same label, and by somebody else.
+    kubectl.run(&["create", "serviceaccount", "also-mine"]).await?;
+    kubectl.run(&["label", "serviceaccount", "also-mine", "app.kubernetes.io/name=kubectl-reload"]).await?;
+    drop(server);
+    let output = remove(cluster, &[]).await?;
+    for text in ["configmaps/mine", "serviceaccounts/also-mine", "The namespace stays", "also-mine stays"] {
+        ensure!(output.stderr.contains(text), "{text:?} is not in {output}");
+    }
+    eventually("nothing of it is left", LIMIT, async || {
+        let mut left = difference(&before, &listing(cluster).await?);
+        left.retain(|object| !object.contains("kube-root-ca.crt") && !object.ends_with("/default"));
+        let expected = [
+            "+ConfigMap kubectl-reload/mine",
+            "+Namespace /kubectl-reload",
+            "+ServiceAccount kubectl-reload/also-mine",
+        ];
+        ensure!(left == expected, "{left:#?}");
+        Ok(())
+    })
+    .await?;
+    cluster.kubectl().run(&["delete", "namespace", RELEASE]).await?;
+    as_before(cluster, &before, LIMIT).await
+}
+
+#[tokio::test]
+async fn with_the_hash_key_kept_records_of_secrets_can_be_compared_once_it_is_back() -> Result<()> {
+    let (cluster, _one) = cluster().await?;
+    with_namespace(cluster, "resumes", async |ns| {
+        let (_, server) = install(cluster, &[]).await?;
+        shop(&ns).await?;
+        drop(server);
+        let output = remove(cluster, &["--keep-hash-key"]).await?;
+        ensure!(output.stdout.contains("secret/kubectl-reload-hash-key kept"), "{output}");
+        ensure!(!output.stdout.contains("namespace/kubectl-reload deleted"), "{output}");
+        let (_, server) = install(cluster, &[]).await?;
+        ns.apply([secret("login", &[("user", "eve")])]).await?;
+        let status = cluster.kubectl().reload(&["status", "-o", "name", "-n", ns.name()]).await?.success()?;
+        assert_eq!(status.stdout, "deployment/b\n", "{status}");
+        drop(server);
+        without_pods(&ns).await?;
+        remove(cluster, &[]).await.map(drop)
+    })
+    .await
+}
