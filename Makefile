@@ -79,6 +79,11 @@ FUZZ_RUNS ?= 5000000
 fuzz: prerequisites ## FUZZ_RUNS inputs (5 million) for each fuzz target; wants a C++ compiler
 	@fuzz/run.sh $(FUZZ_RUNS)
 
+.PHONY: mutants
+mutants: prerequisites ## Whether the tests of verdicts see every change of them; wants cargo-mutants, half an hour
+	@PROPTEST_CASES=16 $(CARGO) mutants -p reload-core -f 'src/verdict/*.rs' -f src/verdict.rs --timeout 300 \
+	  -o "$(or $(CARGO_TARGET_DIR),target)" -- --lib verdict
+
 .PHONY: bench-core
 bench-core: prerequisites ## Benchmarks of core: digests, records, verdicts
 	@$(CARGO) bench -p reload-core --bench core
