@@ -50,6 +50,21 @@ fn what_is_missing_and_what_appeared_is_named() {
 }
 
 #[test]
+fn a_run_is_told_once_for_each_container() {
+    let source = SourceId::config_map("s");
+    let of = |container: &str| Reference {
+        container: container.to_owned(),
+        ..objects::reference(&source, Keys::all())
+    };
+    let run = |second| Run { started_at: Some(objects::at(second)), restarts: 0 };
+    let runs = [("c".to_owned(), run(2)), ("d".to_owned(), run(3))].into();
+    let pod = objects::pod(vec![of("d"), of("c"), of("d"), of("c")], runs, Err(Unrecorded::None));
+    let findings = judge(&pod, &[(source, SourceState::Absent)].into(), None, Lag::default());
+    let told: Vec<&str> = findings[0].evidence.runs.iter().map(|(container, _)| container.as_str()).collect();
+    assert_eq!(told, ["c", "d"]);
+}
+
+#[test]
 fn the_evidence_is_told_in_sentences() {
     let told = |scene: Scene| scene.finding().evidence.to_string();
     assert_eq!(
