@@ -170,17 +170,35 @@ impl Rollable {
     }
 
     /// How far its rollout is, where only a Deployment knows that it is stuck: a StatefulSet or
-    /// DaemonSet whose last new pod was made long ago goes no further by itself.
+    /// DaemonSet whose last new pod was made long ago goes no further by itself; nor does one that has made
+    /// none long after it was changed, as when an old pod is broken or a quota is used up.
     pub(crate) fn progress_at(&self, now: Timestamp, last_new_pod: Option<Timestamp>) -> Progress {
-        match (self.progress(), last_new_pod) {
-            (Progress::Underway { done, wanted }, Some(made)) if now.duration_since(made) > DEADLINE => {
-                Progress::Stuck(format!(
-                    "rollout stuck: its newest pod was made {} ago, and {done} of {wanted} are healthy: mend its new pods",
-                    age(now.duration_since(made).as_secs())
-                ))
-            }
-            (progress, _) => progress,
+        let Progress::Underway { done, wanted } = self.progress() else { return self.progress() };
+        let begun = last_new_pod.or_else(|| self.last_change());
+        let Some(ago) = begun.map(|begun| now.duration_since(begun)).filter(|ago| *ago > DEADLINE) else {
+            return Progress::Underway { done, wanted };
+        };
+        let ago = age(ago.as_secs());
+        Progress::Stuck(match last_new_pod {
+            Some(_) => format!(
+                "rollout stuck: its newest pod was made {ago} ago, and {done} of {wanted} are healthy: mend its new pods"
+            ),
+            None => format!(
+                "rollout stuck: it was changed {ago} ago, and no new pod has been made: see its events with kubectl \
+                 describe"
+            ),
+        })
+    }
+
+    /// When somebody last wrote it, its status and scale aside; of a Deployment, whose own conditions tell,
+    /// it is of no use.
+    fn last_change(&self) -> Option<Timestamp> {
+        if matches!(self, Self::Deployment(_)) {
+            return None;
         }
+        let writes = self.metadata().managed_fields.iter().flatten();
+        let writes = writes.filter(|write| write.subresource.is_none());
+        writes.filter_map(|write| Some(write.time.as_ref()?.0)).max()
     }
 
     /// How far its rollout is.

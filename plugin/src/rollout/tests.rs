@@ -84,3 +84,27 @@ fn what_would_not_roll_says_so() {
     let paused = serde_json::from_value(json!({"metadata": {}, "spec": spec})).unwrap();
     assert!(Rollable::Deployment(Box::new(paused)).held().unwrap().contains("rollout resume"));
 }
+
+#[test]
+fn a_stateful_set_that_makes_no_new_pod_is_stuck_after_a_while() {
+    let at = |text: &str| text.parse::<Timestamp>().unwrap();
+    let object = json!({
+        "metadata": {"generation": 2, "managedFields": [
+            {"manager": "reload-sync", "time": "2026-01-01T00:00:00Z"},
+            {"manager": "kube-controller-manager", "subresource": "status", "time": "2026-01-01T00:30:00Z"},
+        ]},
+        "spec": {"replicas": 2, "selector": {}, "template": {}, "serviceName": "s"},
+        "status": {"observedGeneration": 2, "replicas": 2, "readyReplicas": 1, "updatedReplicas": 0,
+                   "currentRevision": "a", "updateRevision": "b"},
+    });
+    let set = Rollable::StatefulSet(Box::new(serde_json::from_value(object).unwrap()));
+    let stuck = |now: &str, pod: Option<&str>| match set.progress_at(at(now), pod.map(at)) {
+        Progress::Stuck(why) => Some(why),
+        _ => None,
+    };
+    assert_eq!(stuck("2026-01-01T00:10:00Z", None), None);
+    let why = stuck("2026-01-01T00:10:01Z", None).unwrap();
+    assert!(why.contains("no new pod") && why.contains("kubectl describe"), "{why}");
+    assert_eq!(stuck("2026-01-01T00:30:00Z", Some("2026-01-01T00:25:00Z")), None);
+    assert!(stuck("2026-01-01T01:00:00Z", Some("2026-01-01T00:25:00Z")).unwrap().contains("newest pod"));
+}
