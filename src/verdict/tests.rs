@@ -3,6 +3,7 @@
 mod containers;
 mod current;
 mod drifted;
+mod edges;
 mod objects;
 mod overridden;
 mod scene;
