@@ -147,7 +147,10 @@ proptest! {
         while history.starts.len() > 1 {
             history.starts.pop_last();
         }
-        prop_assume!(history.starts.keys().all(|second| *second <= FIRST_MINUTE));
+        // Not by assumption: a third of all histories would be too many to reject.
+        if history.starts.keys().any(|second| *second > FIRST_MINUTE) {
+            return Ok(());
+        }
         prop_assert!(history.finding().verdict != Verdict::Unknown, "{:?}", history.finding());
     }
 }
