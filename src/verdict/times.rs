@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::Run;
 use super::ladder::Use;
-use crate::record::Record;
+use crate::record::{By, Record};
 use crate::reference::{Keys, Mode, Reference};
 use crate::source::Source;
 
@@ -130,10 +130,12 @@ impl Use<'_> {
 }
 
 /// Whether a run is the one that the record was written for: the first, which follows it soon, or
-/// one that was under way.
+/// one that was under way when the pod was adopted. A later run that seems older than the record of
+/// an admission is one of a node whose clock is behind.
 pub(super) fn is_described_by(record: &Record, run: Run) -> bool {
     run.started_at.is_some_and(|started| {
-        started < record.at || (run.restarts == 0 && started <= later(record.at, FIRST_START))
+        let under_way = record.by == By::Adopt && started < record.at;
+        under_way || (run.restarts == 0 && started <= later(record.at, FIRST_START))
     })
 }
 
