@@ -176,6 +176,11 @@ impl FetchedPod {
     pub(crate) fn is_live(&self) -> bool {
         self.is_live
     }
+
+    /// When the present run of a container started.
+    pub(crate) fn started_at(&self, container: &str) -> Option<Timestamp> {
+        self.runs.get(container).and_then(|run| run.started_at)
+    }
 }
 
 /// A pod as verdicts look at it, and whether none is wanted.

@@ -112,6 +112,15 @@ pub(crate) async fn survey_to(
         }
         bystanders.extend(candidate.record.is_err().then_some(metadata));
     }
+    // These keep a name alive as well, until they are gone.
+    for metadata in &inventory.leaving {
+        match record(metadata, &metadata.identity()) {
+            Ok(record) => {
+                immutables.note_record(inventory, &metadata.namespace, &record, metadata.created_at());
+            }
+            Err(_) => bystanders.push(metadata),
+        }
+    }
     tracing::info!(settled = settled.len(), candidates = candidates.len(), "metadata compared");
     warn_of_records(&candidates);
 
@@ -264,8 +273,9 @@ async fn extract<'a>(
         // A pod that is gone or has ended meanwhile has no verdict; nor has another of its name.
         let pod = fetched.remove(metadata.uid()).filter(FetchedPod::is_live);
         let Some(pod) = pod else { continue };
-        if record.is_err() {
-            immutables.note_pod(inventory, metadata, &pod);
+        match &record {
+            Ok(record) => immutables.note_awaited(inventory, metadata, record, &pod),
+            Err(_) => immutables.note_pod(inventory, metadata, &pod),
         }
         let mut unclear = None;
         let ignored = |id: &SourceId| {
