@@ -11,7 +11,7 @@ use k8s_openapi::api::apps::v1::{ControllerRevision, ReplicaSet};
 use k8s_openapi::api::core::v1::PodTemplateSpec;
 use kube::Client;
 use reload_core::record::{Record, SourceRecord};
-use reload_core::reference::references;
+use reload_core::reference::{MAX_PAIRS, pairs, references};
 use reload_core::source::SourceId;
 use reload_core::verdict::{Doubt, Trace, doubt};
 use serde::de::DeserializeOwned;
@@ -197,7 +197,9 @@ impl Revisions {
                 name: metadata.name.clone().unwrap_or_default(),
             },
         };
+        // Pods with too many references are not judged in any case.
         let spec = template.and_then(|template| template.spec.as_ref());
+        let spec = spec.filter(|spec| pairs(spec, 0) <= MAX_PAIRS);
         let found = spec.map(|spec| references(spec, &BTreeSet::new())).unwrap_or_default();
         self.0.entry(workload).or_default().push(Revision {
             created_at: metadata.creation_timestamp.as_ref().map(|time| time.0),

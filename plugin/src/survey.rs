@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use kube::Client;
-use reload_core::options::InvalidOption;
 use reload_core::record::{By, PodIdentity, Record};
 use reload_core::source::SourceId;
 use reload_core::verdict::{Certainty, Finding, Pod, Unrecorded, Verdict, judge, unmoved, worst};
@@ -13,7 +12,7 @@ use crate::api::ApiError;
 use crate::immutable::Immutables;
 use crate::inventory::{Inventory, PodMetadata, Revision};
 pub(crate) use crate::judgement::JudgementArgs;
-use crate::pods::{self, FetchedPod};
+use crate::pods::{self, FetchedPod, Unjudged};
 use crate::sources::read_sources;
 use crate::surroundings::Surroundings;
 use crate::workload::WorkloadName;
@@ -40,7 +39,7 @@ pub(crate) struct SurveyedPod {
     /// Every use that was looked at; none where the record alone settled it.
     pub(crate) findings: Vec<Finding>,
     /// What kept it from being judged.
-    pub(crate) problem: Option<InvalidOption>,
+    pub(crate) problem: Option<Unjudged>,
     /// What it was judged by, where that was asked for and looked at.
     pub(crate) grounds: Option<Grounds>,
 }
@@ -280,13 +279,15 @@ async fn extract<'a>(
         let mut unclear = None;
         let ignored = |id: &SourceId| {
             let asked = inventory.is_ignored(namespace, id).unwrap_or_else(|error| {
-                unclear = Some(error);
+                unclear = Some(Unjudged::from(error));
                 false
             });
             asked || args.ignores(id)
         };
         let around = surroundings.options(&inventory.workload(metadata));
-        let extracted = around.and_then(|around| pods::extract(pod, identity, record, &around, ignored));
+        let extracted = around
+            .map_err(Unjudged::from)
+            .and_then(|around| pods::extract(pod, identity, record, &around, ignored));
         match (extracted, unclear) {
             (Err(problem), _) | (Ok(_), Some(problem)) => {
                 let unknown = unjudged(inventory, metadata, Verdict::Unknown, Certainty::Inferred);

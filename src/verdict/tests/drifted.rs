@@ -11,7 +11,10 @@ fn drifted_recorded_changed() {
         [
             ("changed", was(A).now(B, 50)),
             ("recreated otherwise", was(A).recreated(B, 50)),
-            ("recreated otherwise after a restart in place", was(A).recreated_and_moved(B, 50, 90).run(40, 1)),
+            (
+                "recreated otherwise after a restart in place",
+                was(A).recreated_and_moved(B, 50, 90).run(40, 1),
+            ),
             ("made while the source was at B, back at A since, by an old writer", was(B).now(A, 50)),
             ("an optional key removed", was(A).now(WITHOUT_K, 50).keys(&["k"]).optional()),
             ("an optional key appears", was(WITHOUT_K).now(A, 50).keys(&["k"]).optional()),
