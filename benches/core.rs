@@ -221,7 +221,8 @@ fn table(start: SystemTime) {
         ("20 containers, 41 sources/references", ""),
         ("20 containers, 41 sources/references and record", "< 50 µs"),
         ("100,000 pods/unmoved", "< 100 ms"),
-        ("100,000 pods/parse and unmoved", ""),
+        // The goal is for the comparison. Beyond it, this reads every annotation, as `status` does.
+        ("100,000 pods/parse and unmoved", "< 100 ms without parsing"),
     ];
     for (name, goal) in times {
         let Some(time) = measured(name) else { continue };

@@ -1,5 +1,6 @@
 //! References: every way in which a pod uses a source.
 
+mod bound;
 mod env;
 mod volume;
 
@@ -8,6 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use k8s_openapi::api::core::v1::{Container, PodSpec};
 
 use crate::source::SourceId;
+
+pub use bound::{MAX_PAIRS, pairs};
 
 /// How a container takes in a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -79,11 +82,19 @@ impl Keys {
     #[must_use]
     pub fn union(self, other: Self) -> Self {
         match (self, other) {
-            (Self::All { except: a }, Self::All { except: b }) => Self::All { except: &a & &b },
-            (Self::All { except }, Self::Some(keys)) | (Self::Some(keys), Self::All { except }) => {
-                Self::All { except: &except - &keys }
+            (Self::All { except: mut a }, Self::All { except: b }) => {
+                a.retain(|key| b.contains(key));
+                Self::All { except: a }
             }
-            (Self::Some(a), Self::Some(b)) => Self::Some(&a | &b),
+            (Self::All { mut except }, Self::Some(keys)) | (Self::Some(keys), Self::All { mut except }) => {
+                except.retain(|key| !keys.contains(key));
+                Self::All { except }
+            }
+            // In place: a container may have thousands of variables of one source.
+            (Self::Some(mut a), Self::Some(b)) => {
+                a.extend(b);
+                Self::Some(a)
+            }
         }
     }
 }
@@ -114,6 +125,8 @@ pub struct Reference {
 /// Left out, because they configure the kubelet and not the process: `imagePullSecrets`, the
 /// credentials of storage drivers, service account tokens, the downward API. Ephemeral containers
 /// are left out as well: they come later than the record and are there for debugging.
+///
+/// The work is that of [`pairs`], which the caller bounds where others made the spec.
 pub fn references(spec: &PodSpec, extra: &BTreeSet<SourceId>) -> Vec<Reference> {
     let mut found = Vec::new();
     for container in containers(spec) {

@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::{ControllerRevision, ReplicaSet};
 use k8s_openapi::api::core::v1::PodTemplateSpec;
 use kube::Client;
-use reload_core::record::Record;
-use reload_core::reference::references;
+use reload_core::record::{Record, SourceRecord};
+use reload_core::reference::{MAX_PAIRS, pairs, references};
 use reload_core::source::SourceId;
 use reload_core::verdict::{Doubt, Trace, doubt};
 use serde::de::DeserializeOwned;
@@ -68,6 +68,24 @@ impl Immutables {
         for reference in &pod.references {
             let made = Trace::Made(metadata.created_at());
             self.note(inventory, &metadata.namespace, &reference.source, made);
+        }
+    }
+
+    /// Takes note of sources that were absent at a pod's admission, and that a container of it did not
+    /// start without: one that did before the present object was made had an older one.
+    pub(crate) fn note_awaited(
+        &mut self,
+        inventory: &Inventory,
+        metadata: &PodMetadata,
+        record: &Record,
+        pod: &FetchedPod,
+    ) {
+        let absent = |id: &SourceId| matches!(record.sources.get(id), Some(SourceRecord::Absent));
+        for reference in pod.references.iter().filter(|r| !r.optional && absent(&r.source)) {
+            if let Some(started) = pod.started_at(&reference.container) {
+                let trace = Trace::Started(started);
+                self.note(inventory, &metadata.namespace, &reference.source, trace);
+            }
         }
     }
 
@@ -179,7 +197,9 @@ impl Revisions {
                 name: metadata.name.clone().unwrap_or_default(),
             },
         };
+        // Pods with too many references are not judged in any case.
         let spec = template.and_then(|template| template.spec.as_ref());
+        let spec = spec.filter(|spec| pairs(spec, 0) <= MAX_PAIRS);
         let found = spec.map(|spec| references(spec, &BTreeSet::new())).unwrap_or_default();
         self.0.entry(workload).or_default().push(Revision {
             created_at: metadata.creation_timestamp.as_ref().map(|time| time.0),

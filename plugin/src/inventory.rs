@@ -34,6 +34,8 @@ type Uid = String;
 /// What the cluster holds, of one namespace or of all.
 pub(crate) struct Inventory {
     pub(crate) pods: Vec<PodMetadata>,
+    /// Those that are being deleted: they have no verdict, and still know the sources that they use.
+    pub(crate) leaving: Vec<PodMetadata>,
     /// The pods that a selector takes, where there is one. The others count as well: they keep
     /// the old content of an immutable source alive.
     selected: Option<HashSet<Uid>>,
@@ -211,8 +213,11 @@ impl Inventory {
             list_metadata::<Item<SourceMetadata>>(client, resource("/api/v1", "secrets"), &[]),
             list_metadata::<Item<ReplicaSetMetadata>>(client, resource("/apis/apps/v1", "replicasets"), &[]),
         );
+        let pods = pods?.into_iter().map(|item| item.metadata);
+        let (leaving, pods) = pods.partition(|pod| pod.deletion_timestamp.is_some());
         let mut inventory = Self {
-            pods: pods?.into_iter().map(|item| item.metadata).collect(),
+            pods,
+            leaving,
             selected: selected?,
             sources: HashMap::new(),
             unlisted: HashMap::new(),
@@ -222,7 +227,6 @@ impl Inventory {
             namespace: namespace.map(str::to_owned),
             without_replica_sets: None,
         };
-        inventory.pods.retain(|pod| pod.deletion_timestamp.is_none());
         inventory.add_sources(SourceKind::ConfigMap, config_maps)?;
         inventory.add_sources(SourceKind::Secret, secrets)?;
         match replica_sets {

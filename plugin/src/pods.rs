@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1::{ContainerState, Pod, PodSpec};
 use kube::Client;
 use reload_core::options::{Carrier, InvalidOption, Live, Options};
 use reload_core::record::{PodIdentity, Record};
-use reload_core::reference::{Reference, extra_references, references};
+use reload_core::reference::{MAX_PAIRS, Reference, extra_references, pairs, references};
 use reload_core::source::SourceId;
 use reload_core::verdict::{self, Run, Unrecorded};
 use serde::Deserialize;
@@ -31,8 +31,10 @@ pub(crate) const PARALLEL: usize = 16;
 pub(crate) struct FetchedPod {
     uid: String,
     annotations: OwnAnnotations,
-    /// Those of its spec, in every container.
+    /// Those of its spec, in every container; none where there are too many.
     pub(crate) references: Vec<Reference>,
+    /// How much there is to look at for them.
+    pairs: usize,
     containers: Vec<String>,
     runs: BTreeMap<String, Run>,
     is_live: bool,
@@ -77,11 +79,17 @@ impl From<InFull> for FetchedPod {
         let InFull { metadata, spec, status } = pod;
         let spec = spec.unwrap_or_default();
         let containers = spec.init_containers.iter().flatten().chain(&spec.containers);
+        let pairs = pairs(&spec, 0);
+        let references = match pairs > MAX_PAIRS {
+            true => Vec::new(),
+            false => references(&spec, &BTreeSet::new()),
+        };
         let statuses = status.init_container_statuses.iter().chain(&status.container_statuses).flatten();
         Self {
             uid: metadata.uid,
             annotations: metadata.annotations,
-            references: references(&spec, &BTreeSet::new()),
+            references,
+            pairs,
             containers: containers.map(|container| container.name.clone()).collect(),
             runs: statuses.map(|status| (status.name.clone(), Run::from(status))).collect(),
             is_live: metadata.deletion_timestamp.is_none() && !has_ended(status.phase.as_deref()),
@@ -176,6 +184,22 @@ impl FetchedPod {
     pub(crate) fn is_live(&self) -> bool {
         self.is_live
     }
+
+    /// When the present run of a container started.
+    pub(crate) fn started_at(&self, container: &str) -> Option<Timestamp> {
+        self.runs.get(container).and_then(|run| run.started_at)
+    }
+}
+
+/// What keeps a pod from being judged.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unjudged {
+    /// An annotation that is not understood.
+    #[error(transparent)]
+    Option(#[from] InvalidOption),
+    /// More than is looked at.
+    #[error("too many references: its volumes, variables and `extra` sources are not looked at")]
+    TooManyReferences,
 }
 
 /// A pod as verdicts look at it, and whether none is wanted.
@@ -187,23 +211,30 @@ pub(crate) struct Extracted {
 /// Takes from a pod what verdicts look at, by the options in its annotations and around it.
 ///
 /// # Errors
-/// An annotation that is not understood.
+/// An annotation that is not understood, or more references than are looked at.
 pub(crate) fn extract(
     pod: FetchedPod,
     identity: PodIdentity,
     record: Result<Record, Unrecorded>,
     around: &Options,
     mut ignore: impl FnMut(&SourceId) -> bool,
-) -> Result<Extracted, InvalidOption> {
+) -> Result<Extracted, Unjudged> {
     let object = format!("pod/{} in namespace {}", identity.name, identity.namespace);
     let options = Options::parse(Carrier::Pod, &object, &pod.annotations)?.within(around);
+    let ignored = options.ignore == Some(true);
+    let with_extra = pod.containers.len().saturating_mul(options.extra.len()).saturating_add(pod.pairs);
+    if with_extra > MAX_PAIRS && !ignored {
+        return Err(Unjudged::TooManyReferences);
+    }
     let mut found = pod.references;
-    found.extend(extra_references(&pod.containers, &options.extra));
+    if !ignored {
+        found.extend(extra_references(&pod.containers, &options.extra));
+    }
     found.retain(|reference| !options.exclude.contains(&reference.source) && !ignore(&reference.source));
     let rereads = options.live == Some(Live::Reread);
     let (runs, doubts) = (pod.runs, BTreeMap::new());
     let pod = verdict::Pod { identity, references: found, runs, record, rereads, doubts };
-    Ok(Extracted { pod, ignored: options.ignore == Some(true) })
+    Ok(Extracted { pod, ignored })
 }
 
 impl From<&ContainerStatus> for Run {
@@ -219,4 +250,51 @@ fn started_at(state: &ContainerState) -> Option<Timestamp> {
     let running = state.running.as_ref().and_then(|running| running.started_at.as_ref());
     let ended = state.terminated.as_ref().and_then(|ended| ended.started_at.as_ref());
     running.or(ended).map(|time| time.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn extracted(spec: Value, annotations: Value) -> Result<Extracted, Unjudged> {
+        let metadata = json!({"uid": "u", "annotations": annotations});
+        let pod: FetchedPod = serde_json::from_value(json!({"metadata": metadata, "spec": spec})).unwrap();
+        let identity = PodIdentity {
+            namespace: "x".to_owned(),
+            name: "p".to_owned(),
+            generate_name: None,
+            controller: None,
+            created_at: Timestamp::UNIX_EPOCH,
+        };
+        extract(pod, identity, Err(Unrecorded::None), &Options::default(), |_| false)
+    }
+
+    #[test]
+    fn a_pod_with_millions_of_pairs_to_look_at_is_not_judged_and_told_why() {
+        let many = |count: usize, of: fn(usize) -> Value| (0..count).map(of).collect::<Vec<_>>();
+        let mounts = |count| many(count, |i| json!({"name": "v", "mountPath": format!("/m{i}")}));
+        let items = many(3900, |i| json!({"key": format!("k{i}"), "path": "p"}));
+        let mounting = |count| {
+            json!({
+                "containers": [{"name": "c", "volumeMounts": mounts(count)}],
+                "volumes": [{"name": "v", "configMap": {"name": "m", "items": items}}],
+            })
+        };
+        let containers = json!({"containers": many(500, |i| json!({"name": format!("c{i}")}))});
+        let extra: Vec<_> = (0..1000).map(|i| format!("configmap/m{i}")).collect();
+        let extra = json!({"kubectl-reload.dev/extra": extra.join(",")});
+        let ignored = json!({"kubectl-reload.dev/extra": extra["kubectl-reload.dev/extra"],
+            "kubectl-reload.dev/ignore": "true"});
+        for (name, spec, annotations) in [
+            ("mounts by items", mounting(4000), json!({})),
+            ("containers by extra", containers.clone(), extra),
+        ] {
+            let Err(why) = extracted(spec, annotations) else { panic!("{name}: it is judged") };
+            assert!(why.to_string().starts_with("too many references"), "{name}: {why}");
+        }
+        assert!(extracted(mounting(1), json!({})).is_ok());
+        assert!(extracted(containers, ignored).is_ok_and(|pod| pod.ignored && pod.pod.references.is_empty()));
+    }
 }

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use kube::Client;
-use reload_core::options::InvalidOption;
 use reload_core::record::{By, PodIdentity, Record};
 use reload_core::source::SourceId;
 use reload_core::verdict::{Certainty, Finding, Pod, Unrecorded, Verdict, judge, unmoved, worst};
@@ -13,7 +12,7 @@ use crate::api::ApiError;
 use crate::immutable::Immutables;
 use crate::inventory::{Inventory, PodMetadata, Revision};
 pub(crate) use crate::judgement::JudgementArgs;
-use crate::pods::{self, FetchedPod};
+use crate::pods::{self, FetchedPod, Unjudged};
 use crate::sources::read_sources;
 use crate::surroundings::Surroundings;
 use crate::workload::WorkloadName;
@@ -40,7 +39,7 @@ pub(crate) struct SurveyedPod {
     /// Every use that was looked at; none where the record alone settled it.
     pub(crate) findings: Vec<Finding>,
     /// What kept it from being judged.
-    pub(crate) problem: Option<InvalidOption>,
+    pub(crate) problem: Option<Unjudged>,
     /// What it was judged by, where that was asked for and looked at.
     pub(crate) grounds: Option<Grounds>,
 }
@@ -111,6 +110,15 @@ pub(crate) async fn survey_to(
             _ => {}
         }
         bystanders.extend(candidate.record.is_err().then_some(metadata));
+    }
+    // These keep a name alive as well, until they are gone.
+    for metadata in &inventory.leaving {
+        match record(metadata, &metadata.identity()) {
+            Ok(record) => {
+                immutables.note_record(inventory, &metadata.namespace, &record, metadata.created_at());
+            }
+            Err(_) => bystanders.push(metadata),
+        }
     }
     tracing::info!(settled = settled.len(), candidates = candidates.len(), "metadata compared");
     warn_of_records(&candidates);
@@ -264,19 +272,22 @@ async fn extract<'a>(
         // A pod that is gone or has ended meanwhile has no verdict; nor has another of its name.
         let pod = fetched.remove(metadata.uid()).filter(FetchedPod::is_live);
         let Some(pod) = pod else { continue };
-        if record.is_err() {
-            immutables.note_pod(inventory, metadata, &pod);
+        match &record {
+            Ok(record) => immutables.note_awaited(inventory, metadata, record, &pod),
+            Err(_) => immutables.note_pod(inventory, metadata, &pod),
         }
         let mut unclear = None;
         let ignored = |id: &SourceId| {
             let asked = inventory.is_ignored(namespace, id).unwrap_or_else(|error| {
-                unclear = Some(error);
+                unclear = Some(Unjudged::from(error));
                 false
             });
             asked || args.ignores(id)
         };
         let around = surroundings.options(&inventory.workload(metadata));
-        let extracted = around.and_then(|around| pods::extract(pod, identity, record, &around, ignored));
+        let extracted = around
+            .map_err(Unjudged::from)
+            .and_then(|around| pods::extract(pod, identity, record, &around, ignored));
         match (extracted, unclear) {
             (Err(problem), _) | (Ok(_), Some(problem)) => {
                 let unknown = unjudged(inventory, metadata, Verdict::Unknown, Certainty::Inferred);

@@ -79,6 +79,23 @@ fn marks_go_first_when_space_is_short() {
 }
 
 #[test]
+fn what_has_too_many_keys_for_marks_keeps_its_digest_longest() {
+    let keys: Vec<(String, &str)> = (0..342).map(|i| (format!("KEY_{i}"), "value")).collect();
+    let huge = SourceId::config_map("a-huge");
+    let others = (0..30).map(|i| SourceId::config_map(format!("small-{i}")));
+    let small = others.map(|id| {
+        let source = read(&id, &config_map(&keys[..3]), &[(Mode::Env, Keys::all())]);
+        (id, source)
+    });
+    let huge_source = read(&huge, &config_map(&keys), &[(Mode::Env, Keys::all())]);
+    let text = record(small.chain([(huge.clone(), huge_source.clone())])).encode().unwrap();
+    let back = Record::parse(&text).unwrap();
+    let has_digest = |source: &SourceRecord| matches!(source, SourceRecord::Read(r) if !r.uses.is_empty());
+    assert_eq!(back.sources[&huge], huge_source);
+    assert!(!back.sources.values().all(has_digest), "{text}");
+}
+
+#[test]
 fn a_record_that_cannot_be_short_is_not_written() {
     let sources = (0..100).map(|i| {
         let id = SourceId::config_map(format!("source-{i}"));

@@ -34,6 +34,11 @@ pub(super) fn of_container(spec: &PodSpec, container: &Container, found: &mut Ve
     }
 }
 
+/// How many sources a volume has, and items of them.
+pub(super) fn weight(volume: &Volume) -> usize {
+    parts(volume).iter().map(|part| 1 + part.items.map_or(0, <[KeyToPath]>::len)).sum()
+}
+
 /// The sources of a volume: one of a `configMap` or `secret`, any number of a `projected` one.
 fn parts(volume: &Volume) -> Vec<Part<'_>> {
     let mut parts = Vec::new();

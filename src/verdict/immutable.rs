@@ -19,6 +19,8 @@ pub enum Trace<'a> {
     },
     /// A pod without a record, or a revision of a workload, made at that time.
     Made(Timestamp),
+    /// A container that does not start without the source, and started at that time.
+    Started(Timestamp),
 }
 
 /// The object that has a source's name now.
@@ -52,11 +54,11 @@ pub fn doubt(trace: Trace<'_>, now: Object<'_>) -> Option<Doubt> {
             Some(Doubt::OlderServed)
         }
         Trace::Recorded { source: SourceRecord::Read(_), .. } => if_immutable(true),
-        // There was none when the pod was made.
+        // There was none when the pod was made. What came later shows by the start of a container.
         Trace::Recorded { source: SourceRecord::Absent, .. } => None,
-        Trace::Recorded { source: SourceRecord::Unread(_), created_at } | Trace::Made(created_at) => {
-            if_immutable(created_at < now.created_at)
-        }
+        Trace::Recorded { source: SourceRecord::Unread(_), created_at: since }
+        | Trace::Made(since)
+        | Trace::Started(since) => if_immutable(since < now.created_at),
     }
 }
 
@@ -108,5 +110,8 @@ mod tests {
         assert_eq!(doubt(Trace::Made(at(49)), now(true)), IF);
         assert_eq!(doubt(Trace::Made(at(50)), now(true)), None, "applied together");
         assert_eq!(doubt(Trace::Made(at(0)), now(false)), None);
+        assert_eq!(doubt(Trace::Started(at(49)), now(true)), IF, "it needed one that is gone");
+        assert_eq!(doubt(Trace::Started(at(50)), now(true)), None, "it waited for this one");
+        assert_eq!(doubt(Trace::Started(at(0)), now(false)), None);
     }
 }

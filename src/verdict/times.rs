@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::Run;
 use super::ladder::Use;
-use crate::record::Record;
+use crate::record::{By, Record, SourceRecord};
 use crate::reference::{Keys, Mode, Reference};
 use crate::source::Source;
 
@@ -51,7 +51,8 @@ impl Use<'_> {
         }
         // Of what is removed without a trace, a write in the second of the record tells nothing.
         let between = written.filter(|written| known || *written > recorded_at);
-        if self.holds_the_record(run, between) {
+        let replaced = self.is_another_object(now) && now.created_at <= started;
+        if !replaced && self.holds_the_record(run, between) {
             // A write from before the record does not tell of the one that made the difference, either.
             let untimed = written.is_none_or(|written| written < recorded_at);
             return match untimed && self.started_late(run) {
@@ -59,11 +60,22 @@ impl Use<'_> {
                 false => Held::Older,
             };
         }
-        // The manager who removes its own key moves the time of its entry.
+        // The manager who removes its own key moves the time of its entry. That an object which was made
+        // before the start differs from the recorded one is not for a write since then: that may be a
+        // label of the same manager.
         match dated && written.is_some_and(|written| written > started) {
-            true if self.uses_all_that_was_written(now) => Held::Older,
+            true if !replaced && self.uses_all_that_was_written(now) => Held::Older,
             true => Held::ProbablyOlder,
             false => Held::Unclear { dated: known },
+        }
+    }
+
+    /// Whether the object that is there now was made after the record.
+    fn is_another_object(&self, now: &Source) -> bool {
+        match self.recorded_source() {
+            Some(SourceRecord::Read(read)) => read.uid != now.uid,
+            Some(SourceRecord::Absent) => true,
+            Some(SourceRecord::Unread(_)) | None => false,
         }
     }
 
@@ -130,10 +142,12 @@ impl Use<'_> {
 }
 
 /// Whether a run is the one that the record was written for: the first, which follows it soon, or
-/// one that was under way.
+/// one that was under way when the pod was adopted. A later run that seems older than the record of
+/// an admission is one of a node whose clock is behind.
 pub(super) fn is_described_by(record: &Record, run: Run) -> bool {
     run.started_at.is_some_and(|started| {
-        started < record.at || (run.restarts == 0 && started <= later(record.at, FIRST_START))
+        let under_way = record.by == By::Adopt && started < record.at;
+        under_way || (run.restarts == 0 && started <= later(record.at, FIRST_START))
     })
 }
 

@@ -47,8 +47,8 @@ use table::Table;
 /// Scenarios that act at the same time. Those that wait for a time to come do not count.
 const AT_ONCE: usize = 6;
 
-/// With fewer, something is wrong with the suite itself.
-const AT_LEAST: usize = 25;
+/// There are 104: with fewer than this, some of them vanished. To be raised with their number.
+const AT_LEAST: usize = 100;
 
 #[tokio::test]
 #[cfg_attr(not(real_node), ignore = "a real node needs root on Linux, with CAP_SYS_ADMIN, and apt")]

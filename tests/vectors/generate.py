@@ -14,6 +14,7 @@ import pathlib
 
 DOMAIN = "kubectl-reload.dev/1/"
 MAX_LENGTH = 4096
+MAX_MARKS = 341
 MODES = ["env", "subPath", "directory", "api"]
 
 
@@ -107,13 +108,18 @@ def source_json(record, source, kept):
                 hash_ = hasher(source["kind"], record["namespace"], source["name"], record["hashKey"])
                 keys = source["uses"][mode]
                 digest, marks = use(hash_, source["content"], mode, keys)
-                out[mode] = use_json(digest, marks, keys, kept == MARKS)
+                out[mode] = use_json(digest, marks, keys, kept == MARKS and len(marks) <= MAX_MARKS)
     return out
 
 
 def count_marks(source):
-    uses = source.get("uses", {}).items()
-    return sum(len(select(source["content"], mode, keys)) for mode, keys in uses)
+    return sum(count_marks_of_use(source, *use) for use in source.get("uses", {}).items())
+
+
+def count_marks_of_use(source, mode, keys):
+    """Of too many for marks, only the names that are written count."""
+    count = len(select(source["content"], mode, keys))
+    return len(keys["allExcept"]) if "allExcept" in keys and count > MAX_MARKS else count
 
 
 MARKS, DIGESTS, NOTHING = "marks", "digests", "nothing"

@@ -1,17 +1,13 @@
 //! What of a pod matters for its record. The pod itself is let go of before anything is waited for.
 
-use k8s_openapi::api::core::v1::{Pod, PodSpec, Volume};
+use k8s_openapi::api::core::v1::Pod;
 use reload_core::annotation::RECORD;
 use reload_core::options::{Carrier, Options};
 use reload_core::record::{MAX_SOURCES, Owner};
-use reload_core::reference::{Selection, references, selection};
+use reload_core::reference::{MAX_PAIRS, Selection, pairs, references, selection};
 use reload_core::source::SourceId;
 
 use crate::admission::Unrecordable;
-
-/// How many pairs of what uses and what is used are looked at, at most. Pods reach the webhook before
-/// they are validated.
-const MAX_PAIRS: usize = 100_000;
 
 /// The longest that what a pod brings along may be in the log, in characters.
 const MAX_QUOTE: usize = 300;
@@ -37,9 +33,6 @@ impl Subject {
     /// # Errors
     /// [`Unrecordable::TooManyReferences`]
     pub(crate) fn of(pod: &Pod, ignore: &[SourceId]) -> Result<Self, Unrecordable> {
-        if pod.spec.as_ref().is_some_and(has_too_many_references) {
-            return Err(Unrecordable::TooManyReferences);
-        }
         let annotations = pod.metadata.annotations.iter().flatten();
         let others = annotations.clone().filter(|(name, _)| *name != RECORD);
         Ok(Self {
@@ -63,7 +56,7 @@ fn uses(pod: &Pod, ignore: &[SourceId]) -> Result<Selection, Unrecordable> {
         Options::default()
     });
     // Each of them is a reference of every container.
-    if options.extra.len() > MAX_SOURCES {
+    if options.extra.len() > MAX_SOURCES || pairs(spec, options.extra.len()) > MAX_PAIRS {
         return Err(Unrecordable::TooManyReferences);
     }
     let mut uses = selection(&references(spec, &options.extra));
@@ -78,23 +71,6 @@ fn owner(pod: &Pod) -> Owner {
     Owner::at_admission(controller, pod.metadata.name.clone(), pod.metadata.generate_name.clone())
 }
 
-/// Variables by `envFrom` entries, and mounts by sources of volumes.
-fn has_too_many_references(spec: &PodSpec) -> bool {
-    let length = |list: Option<usize>| list.unwrap_or(0);
-    let sources = |volume: &Volume| {
-        length(volume.projected.as_ref().and_then(|projected| projected.sources.as_ref()).map(Vec::len)) + 1
-    };
-    let sources: usize = spec.volumes.iter().flatten().map(sources).sum();
-    let containers = spec.init_containers.iter().flatten().chain(&spec.containers);
-    let pairs = containers.map(|container| {
-        let env = length(container.env.as_ref().map(Vec::len));
-        let env_from = length(container.env_from.as_ref().map(Vec::len));
-        let mounts = length(container.volume_mounts.as_ref().map(Vec::len));
-        (env + 1).saturating_mul(env_from + 1).saturating_add(mounts.saturating_mul(sources))
-    });
-    pairs.fold(0, usize::saturating_add) > MAX_PAIRS
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -102,16 +78,17 @@ mod tests {
     use super::*;
 
     fn is_refused(spec: serde_json::Value) -> bool {
-        has_too_many_references(&serde_json::from_value(spec).unwrap())
+        let pod = serde_json::from_value(json!({"metadata": {"name": "p"}, "spec": spec})).unwrap();
+        matches!(Subject::of(&pod, &[]), Err(Unrecordable::TooManyReferences))
     }
 
     #[test]
-    fn a_pod_with_thousands_of_references_is_let_through_unlooked_at() {
+    fn a_pod_with_millions_of_pairs_to_look_at_is_let_through_unlooked_at() {
         let env: Vec<_> = (0..1000).map(|i| json!({"name": format!("A{i}"), "value": "$(A0)"})).collect();
         let from: Vec<_> = (0..1000).map(|i| json!({"configMapRef": {"name": format!("m{i}")}})).collect();
-        let mounts: Vec<_> = (0..1000).map(|i| json!({"name": "v", "mountPath": format!("/m{i}")})).collect();
-        let sources: Vec<_> = (0..1000).map(|i| json!({"configMap": {"name": format!("m{i}")}})).collect();
-        let volumes = json!([{"name": "v", "projected": {"sources": sources}}]);
+        let mounts: Vec<_> = (0..4000).map(|i| json!({"name": "v", "mountPath": format!("/m{i}")})).collect();
+        let items: Vec<_> = (0..3900).map(|i| json!({"key": format!("k{i}"), "path": "p"})).collect();
+        let volumes = json!([{"name": "v", "configMap": {"name": "m", "items": items}}]);
         assert!(is_refused(json!({"containers": [{"name": "c", "env": env, "envFrom": from}]})));
         assert!(is_refused(
             json!({"containers": [{"name": "c", "volumeMounts": mounts}], "volumes": volumes})

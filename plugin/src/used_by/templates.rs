@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use k8s_openapi::api::core::v1::PodSpec;
 use kube::Client;
 use reload_core::options::{Carrier, Options};
-use reload_core::reference::{Reference, references};
+use reload_core::reference::{MAX_PAIRS, Reference, pairs, references};
 use reload_core::source::SourceId;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -166,6 +166,25 @@ impl Templates {
         Ok(())
     }
 
+    /// Those of a template, or of the pod of that name; where they are too many, none, and that is told.
+    fn references(
+        &mut self,
+        workload: &WorkloadName,
+        pod: Option<&str>,
+        spec: &PodSpec,
+        annotations: &OwnAnnotations,
+    ) -> Vec<Reference> {
+        let extra = extra(workload, annotations);
+        if pairs(spec, extra.len()) <= MAX_PAIRS {
+            return references(spec, &extra);
+        }
+        let pod = pod.map(|pod| format!("pod {pod} of ")).unwrap_or_default();
+        let why = format!("{pod}{workload} in namespace {}: too many references", workload.namespace);
+        tracing::warn!("users may be missing: {why}");
+        self.incomplete.push(why);
+        Vec::new()
+    }
+
     fn add(&mut self, owners: &mut Owners, api_version: &str, kind: &str, object: Object) {
         let ended = object.has_ended();
         let Object { metadata, spec, .. } = object;
@@ -179,7 +198,7 @@ impl Templates {
         let workload = Owner::workload_of(api_version, kind, &metadata.name, &metadata.namespace);
         let template = spec.template.or(spec.job_template.and_then(|job| job.spec.template));
         if let Some(PodTemplate { metadata: own, spec: Some(spec) }) = template.filter(|_| !ended) {
-            let references = references(&spec, &extra(&workload, &own.annotations));
+            let references = self.references(&workload, None, &spec, &own.annotations);
             self.all.push(Template { workload, pod: None, references });
         }
     }
@@ -199,7 +218,7 @@ impl Templates {
                 name: metadata.name.clone(),
             },
         };
-        let references = references(&spec, &extra(&workload, &metadata.annotations));
+        let references = self.references(&workload, Some(&metadata.name), &spec, &metadata.annotations);
         self.all.push(Template { workload, pod: Some(metadata.name), references });
     }
 }

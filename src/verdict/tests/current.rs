@@ -33,7 +33,7 @@ fn current_recorded_touched() {
             ),
             ("changed in a key that is not used", was(A).now(B, 50).keys(&["l"])),
             ("a Secret touched", was(A).now(A, 50).secret(Some(1))),
-            ("started before the record, as one that is adopted", was(A).now(A, 50).run(-5, 1)),
+            ("a first start before the record, by a clock that is behind", was(A).now(A, 50).run(-5, 0)),
             ("the same content, and the container waits", was(A).now(A, 50).waits()),
             ("a first start within a minute of the record", was(A).now(A, 70).run(60, 0)),
             ("immutable, and only relabelled", was_immutable(A).now(A, -50)),

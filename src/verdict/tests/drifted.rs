@@ -11,6 +11,10 @@ fn drifted_recorded_changed() {
         [
             ("changed", was(A).now(B, 50)),
             ("recreated otherwise", was(A).recreated(B, 50)),
+            (
+                "recreated otherwise after a restart in place",
+                was(A).recreated_and_moved(B, 50, 90).run(40, 1),
+            ),
             ("made while the source was at B, back at A since, by an old writer", was(B).now(A, 50)),
             ("an optional key removed", was(A).now(WITHOUT_K, 50).keys(&["k"]).optional()),
             ("an optional key appears", was(WITHOUT_K).now(A, 50).keys(&["k"]).optional()),
@@ -71,8 +75,31 @@ fn drifted_recorded_appeared() {
         [
             ("an optional source appears", was_absent().recreated(A, 50).optional()),
             (
+                "an optional source appears in the second after the start, and is labelled since",
+                was_absent().recreated_and_moved(A, 3, 50).optional(),
+            ),
+            (
                 "a Secret appears, without a hash key to read it",
                 was_absent().recreated(A, 50).optional().secret(None),
+            ),
+        ],
+    );
+}
+
+#[test]
+fn drifted_inferred_appeared() {
+    check(
+        Verdict::Drifted,
+        Certainty::Inferred,
+        Reason::Appeared,
+        [
+            (
+                "an optional source appears before the first start, and is labelled since",
+                was_absent().recreated_and_moved(A, 3, 50).optional().run(20, 0),
+            ),
+            (
+                "an optional source appears in the second of the first start, and is labelled since",
+                was_absent().recreated_and_moved(A, 2, 50).optional(),
             ),
         ],
     );
@@ -120,6 +147,14 @@ fn drifted_inferred_changed() {
             (
                 "an optional Secret deleted, recorded without marks, under another hash key",
                 was(A).unmarked().gone().optional().secret(Some(2)),
+            ),
+            (
+                "recreated otherwise before the first start, and labelled since",
+                was(A).recreated_and_moved(B, 3, 50).run(20, 0),
+            ),
+            (
+                "recreated otherwise before a restart, and labelled since",
+                was(A).recreated_and_moved(B, 30, 200).run(60, 1),
             ),
             (
                 "restarted after a change, and another key written since",

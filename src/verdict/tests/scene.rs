@@ -113,6 +113,11 @@ impl Scene {
         Self { now: Now::Present { data, uid: "u2", created: made, written: Some(made) }, ..self }
     }
 
+    /// Another object of the name, made at that second, and written or labelled by its writer since.
+    pub(super) fn recreated_and_moved(self, data: Data, made: i64, moved: i64) -> Self {
+        Self { now: Now::Present { data, uid: "u2", created: made, written: Some(moved) }, ..self }
+    }
+
     pub(super) fn gone(self) -> Self {
         Self { now: Now::Absent, ..self }
     }

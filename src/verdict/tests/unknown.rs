@@ -26,6 +26,10 @@ fn unknown_inferred_changed_and_back() {
             ("restarted in the second of the record", was(A).now(A, 50).run(0, 1)),
             ("a first start later than that", was(A).now(A, 70).run(61, 0)),
             ("restarted in the minute of the first start", was(A).now(A, 70).run(30, 1)),
+            (
+                "changed and back around a restart in place, on a node whose clock is minutes behind",
+                was(A).now(A, 50).keys(&["k"]).run(-140, 1),
+            ),
         ],
     );
 }

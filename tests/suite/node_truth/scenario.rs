@@ -81,6 +81,6 @@ impl Scenario {
         if self.runs != Runs::Either && self.runs != runs {
             surprises.push(format!("the containers should have run on {:?}", self.runs));
         }
-        Ok(Row { truth, verdict, reason, surprises })
+        Ok(Row { truth, by_chance: self.runs == Runs::Either, verdict, reason, surprises })
     }
 }
