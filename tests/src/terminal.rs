@@ -59,7 +59,8 @@ impl Kubectl<'_> {
         }
         let mut command = self.program("setsid")?;
         command
-            .args(["--ctty", "--wait", "kubectl"])
+            // Ctrl-C is heard, whatever started the tests: a shell's background jobs begin deaf to it.
+            .args(["--ctty", "--wait", "env", "--default-signal=INT", "kubectl"])
             .args(arguments)
             .env("TERM", "xterm")
             .env_remove("NO_COLOR")
