@@ -1,11 +1,13 @@
 //! A source as the API server returns it.
 
 use std::collections::BTreeMap;
+use std::mem;
 
 use jiff::Timestamp;
 use k8s_openapi::ByteString;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use zeroize::Zeroizing;
 
 use super::SourceKind;
 use crate::content::Content;
@@ -42,6 +44,18 @@ struct Object<V> {
     binary_data: Option<BTreeMap<String, ByteString>>,
 }
 
+/// A value of a Secret, wiped wherever it is dropped: with an object that is malformed further on, or for
+/// another value of its key.
+#[derive(Deserialize)]
+#[serde(from = "ByteString")]
+struct SecretValue(Zeroizing<Vec<u8>>);
+
+impl From<ByteString> for SecretValue {
+    fn from(ByteString(bytes): ByteString) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Metadata {
@@ -68,9 +82,10 @@ impl Source {
                 Ok(Self::new(metadata, immutable, Content::config_map(data.unwrap_or_default(), binary)))
             }
             SourceKind::Secret => {
-                let object: Object<ByteString> = serde_json::from_slice(json).map_err(malformed)?;
+                let object: Object<SecretValue> = serde_json::from_slice(json).map_err(malformed)?;
                 let Object { metadata, immutable, data, .. } = object;
-                let data = data.unwrap_or_default().into_iter().map(|(key, value)| (key, value.0));
+                let data = data.unwrap_or_default().into_iter();
+                let data = data.map(|(key, mut value)| (key, mem::take(&mut *value.0)));
                 Ok(Self::new(metadata, immutable, Content::secret(data)))
             }
         }
