@@ -15,9 +15,9 @@ use crate::connection::{Connection, ConnectionArgs};
 use crate::dry_run::{DryRun, DryRunArgs};
 use crate::install::Voice;
 use crate::installation::InstallationArgs;
-use crate::installation::found::{Found, Standing};
+use crate::installation::found::{Found, Standing, is_applied};
 use crate::installation::object::{KINDS, NAMESPACE, Object};
-use crate::installation::objects::{MANAGER, Objects};
+use crate::installation::objects::Objects;
 use crate::installation::rendering::render;
 use crate::installation::values::Values;
 use crate::interrupt::Interrupt;
@@ -135,10 +135,7 @@ async fn removal(
     found: &Found,
     manifest: &[Object],
 ) -> Result<Removal, ApiError> {
-    let part = |object: &&Object| {
-        manifest.iter().any(|wanted| wanted.id == object.id)
-            || object.managers().any(|manager| manager == MANAGER)
-    };
+    let part = |object: &&Object| manifest.iter().any(|wanted| wanted.id == object.id) || is_applied(object);
     let mut parts: Vec<Object> = found.installed().filter(part).cloned().collect();
     parts.sort_by_key(|object| KINDS.iter().position(|kind| kind == object.id.kind));
     let own = found.live.iter().find(|object| object.is(NAMESPACE));

@@ -79,8 +79,7 @@ impl Found {
     /// Those that were installed by this command once, and are not in the manifest any more.
     pub(crate) fn former(&self, manifest: &[Object]) -> Vec<&Object> {
         let wanted = |object: &Object| manifest.iter().any(|wanted| wanted.id == object.id);
-        let ours = |object: &Object| object.managers().any(|manager| manager == MANAGER);
-        self.installed().filter(|object| ours(object) && !wanted(object)).collect()
+        self.installed().filter(|object| is_applied(object) && !wanted(object)).collect()
     }
 
     /// The first object that a tool looks after, and that tool.
@@ -119,6 +118,11 @@ impl Found {
 /// Whether it says that it is part of an installation.
 pub(crate) fn is_labelled(object: &Object) -> bool {
     object.label("app.kubernetes.io/name") == Some(NAME)
+}
+
+/// Whether install or upgrade has written it.
+pub(crate) fn is_applied(object: &Object) -> bool {
+    object.managers().any(|manager| manager == MANAGER)
 }
 
 fn standing(namespace: &Object) -> Standing {
