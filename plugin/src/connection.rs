@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use kube::config::{InClusterError, KubeConfigOptions, KubeconfigError};
+use kube::config::{InClusterError, KubeConfigOptions};
 use kube::{Client, Config};
 
 pub(crate) use credentials::auth_cause;
@@ -123,7 +123,7 @@ pub(crate) enum ConnectionError {
     #[error(
         "cannot use the kubeconfig: {0}. Check --kubeconfig, $KUBECONFIG and --context with: kubectl config view"
     )]
-    Kubeconfig(#[source] KubeconfigError),
+    Kubeconfig(String),
     /// Neither a kubeconfig nor a service account.
     #[error("no cluster to connect to ({0}): name a kubeconfig file by --kubeconfig or $KUBECONFIG")]
     Nothing(String),
@@ -183,14 +183,14 @@ impl ConnectionArgs {
         let files = self.files();
         let kubeconfig = match files.read() {
             Ok(kubeconfig) => kubeconfig,
-            Err(error) if chosen => return Err(ConnectionError::Kubeconfig(error)),
+            Err(error) if chosen => return Err(ConnectionError::Kubeconfig(error.to_string())),
             Err(error) => return Err(ConnectionError::Nothing(error.to_string())),
         };
         let current = kubeconfig.current_context.as_ref().is_some_and(|context| !context.is_empty());
         if current || chosen {
             let kubeconfig = kubeconfig::complete(kubeconfig, &options, self.server.as_ref());
             let config = Config::from_custom_kubeconfig(kubeconfig, &options).await;
-            return config.map_err(ConnectionError::Kubeconfig);
+            return config.map_err(|error| ConnectionError::Kubeconfig(kubeconfig::cause(&error)));
         }
         match Config::incluster() {
             Ok(config) => Ok(config),

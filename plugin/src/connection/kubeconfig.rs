@@ -37,11 +37,33 @@ impl Files {
     ///
     /// # Errors
     /// A file that cannot be read or parsed.
-    pub(crate) fn read(&self) -> Result<Kubeconfig, KubeconfigError> {
+    pub(crate) fn read(&self) -> Result<Kubeconfig, FileError> {
         let there = self.paths.iter().filter(|path| !self.optional || path.exists());
-        there
-            .into_iter()
-            .try_fold(Kubeconfig::default(), |merged, path| merged.merge(Kubeconfig::read_from(path)?))
+        there.into_iter().try_fold(Kubeconfig::default(), |merged, path| {
+            let read = Kubeconfig::read_from(path).and_then(|file| merged.merge(file));
+            read.map_err(|error| FileError { path: path.clone(), cause: cause(&error) })
+        })
+    }
+}
+
+/// A file that is of no use.
+#[derive(Debug, thiserror::Error)]
+#[error("{path}: {cause}", path = .path.display())]
+pub(crate) struct FileError {
+    path: PathBuf,
+    cause: String,
+}
+
+/// What is wrong with a kubeconfig. The client's own text quotes the lines around a fault, which may hold
+/// credentials, and so may the parser's words for what it met.
+pub(super) fn cause(error: &KubeconfigError) -> String {
+    match error {
+        KubeconfigError::Parse(error) => match error.location() {
+            Some(at) => format!("no kubeconfig: see line {}, column {}", at.line(), at.column()),
+            None => "no kubeconfig".to_owned(),
+        },
+        KubeconfigError::ReadConfig(error, _) => error.to_string(),
+        other => other.to_string(),
     }
 }
 
@@ -101,6 +123,25 @@ mod tests {
         assert_eq!(choose(None, Some("/b::/c")), "/b, /c");
         assert_eq!(choose(None, Some("")), "/home/me/.kube/config");
         assert_eq!(choose(None, None), "/home/me/.kube/config");
+    }
+
+    #[test]
+    fn an_error_tells_where_a_file_is_wrong_and_quotes_none_of_it() {
+        let path = std::env::temp_dir().join(format!("kubectl-reload-kubeconfig-{}", std::process::id()));
+        for text in [
+            "users:\n- name: a\n  user:\n    token: sesame\n    token: sesame\n",
+            "users:\n- name: a\n  user:\n    token: sesame\n  bad: [\n",
+            "users: sesame\n",
+            "users:\n- name: a\n  user: {token: [sesame]}\n",
+            "a: &b sesame\nc: *sesame\n",
+        ] {
+            std::fs::write(&path, text).unwrap();
+            let error = Files::choose(Some(&path), None, None).read().unwrap_err();
+            let shown = format!("{error} {error:?}");
+            assert!(shown.contains("line ") && shown.contains("kubectl-reload-kubeconfig"), "{shown}");
+            assert!(!shown.contains("sesame"), "{text}: {shown}");
+        }
+        std::fs::remove_file(&path).unwrap();
     }
 
     #[test]
