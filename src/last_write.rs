@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
 
 /// The latest time of the `managedFields` entries that own any key of `data`, `binaryData` or
 /// `stringData`.
@@ -27,6 +27,7 @@ pub struct LastWrite {
 pub struct ManagedFields {
     #[serde(default)]
     manager: String,
+    #[serde(default, deserialize_with = "held")]
     time: Option<Timestamp>,
     #[serde(rename = "fieldsV1")]
     fields: Option<Fields>,
@@ -45,6 +46,16 @@ struct Fields {
 }
 
 impl ManagedFields {
+    /// An entry by its parts: its time in seconds since 1970, its fields as JSON.
+    ///
+    /// # Errors
+    /// When the fields are no such JSON. What is wrong with them is for nobody to print.
+    pub fn new(manager: String, time: Option<i64>, fields: Option<&[u8]>) -> Result<Self, serde_json::Error> {
+        let time = time.map(|second| Timestamp::from_second(second).unwrap_or(Timestamp::MAX));
+        let fields = fields.map(serde_json::from_slice).transpose()?;
+        Ok(Self { manager, time, fields })
+    }
+
     /// Whether somebody has set `immutable`, which metadata alone does not show.
     pub fn sets_immutable(&self) -> bool {
         self.fields.as_ref().is_some_and(|fields| fields.immutable.is_some())
@@ -52,6 +63,13 @@ impl ManagedFields {
 }
 
 type Owned = BTreeMap<String, IgnoredAny>;
+
+/// Whoever may write an object may write any time into its entries. One that cannot be held is as late
+/// as any can be: then it proves nothing to be current.
+fn held<'de, D: Deserializer<'de>>(time: D) -> Result<Option<Timestamp>, D::Error> {
+    let time = Option::<String>::deserialize(time)?;
+    Ok(time.map(|time| time.parse().unwrap_or(Timestamp::MAX)))
+}
 
 impl Fields {
     fn keys(&self) -> impl Iterator<Item = &str> {
@@ -108,6 +126,20 @@ mod tests {
         assert_eq!(write.at, "2026-01-01T00:00:07Z".parse().unwrap());
         assert_eq!(write.manager, "b");
         assert_eq!(write.keys, ["x".to_owned(), "y".to_owned()].into());
+    }
+
+    #[test]
+    fn a_time_that_cannot_be_held_is_as_late_as_any() {
+        for time in ["9999-12-31T23:59:59Z", "10000-01-01T00:00:00Z", "soon"] {
+            let entry = json!({"manager": "a", "time": time, "fieldsV1": {"f:data": {"f:x": {}}}});
+            assert_eq!(last_write(json!([entry])).unwrap().at, Timestamp::MAX, "{time}");
+        }
+        let entry = |time| ManagedFields::new("a".to_owned(), Some(time), Some(br#"{"f:data":{"f:x":{}}}"#));
+        for time in [i64::MAX, i64::MIN, 253_402_300_799] {
+            let entry = entry(time).unwrap();
+            assert_eq!(LastWrite::of(&[entry]).unwrap().at, Timestamp::MAX, "{time}");
+        }
+        assert!(ManagedFields::new(String::new(), None, Some(b"{")).is_err());
     }
 
     #[test]

@@ -7,11 +7,21 @@ use reload_core::annotation::PREFIX;
 use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use crate::api::{ItemsError, ObjectMeta};
+
 /// Full names and values. There are few on an object, and objects are many.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct OwnAnnotations(Box<[(String, String)]>);
 
 impl OwnAnnotations {
+    /// Those of an object.
+    ///
+    /// # Errors
+    /// When they are malformed.
+    pub(crate) fn of(metadata: &ObjectMeta) -> Result<Self, ItemsError> {
+        Ok(Self(metadata.annotations(|name| name.starts_with(PREFIX))?.into_boxed_slice()))
+    }
+
     /// The value of an annotation, by its full name.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())

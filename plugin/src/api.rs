@@ -8,17 +8,19 @@ use http_body_util::BodyExt;
 use jiff::Timestamp;
 use kube::Client;
 use kube::client::Body;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{Deserialize, Deserializer};
 use zeroize::Zeroizing;
 
 use error::{message, root_cause};
 
 mod error;
-mod items;
 mod list;
 
 pub(crate) use error::ApiError;
-pub(crate) use list::{list_metadata, list_objects};
+pub(crate) use list::{
+    ItemsError, ObjectMeta, OwnerReference, list_compact_metadata, list_metadata, list_objects,
+};
 
 /// How a [snapshot](crate::snapshot) answers what its files do not tell: it was the wrong one to ask.
 pub(crate) const NOT_HELD: StatusCode = StatusCode::MISDIRECTED_REQUEST;
@@ -183,6 +185,11 @@ async fn send(client: &Client, uri: &str, accept: &str) -> Result<Response<Body>
         .body(Body::empty())
         .map_err(|error| error.to_string())?;
     client.send(request).await.map_err(|error| root_cause(&error))
+}
+
+/// Whether a field that is read has a value, whatever it is.
+pub(crate) fn is_there<'de, D: Deserializer<'de>>(field: D) -> Result<bool, D::Error> {
+    Option::<IgnoredAny>::deserialize(field).map(|value| value.is_some())
 }
 
 /// An HTTP date (RFC 9110, section 5.6.7) in its one form that servers may send.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use kube::Client;
+use reload_core::verdict::Reason;
 
 use crate::api::{ApiError, Resource, get_object};
 use crate::inventory::Inventory;
@@ -25,6 +26,9 @@ pub(crate) enum FindError {
     /// A workload that is named and does not exist.
     #[error("{workload} does not exist in namespace {namespace:?}: see kubectl get {kind} -n {namespace}")]
     NoWorkload { workload: String, namespace: String, kind: String },
+    /// A pod that is named where workloads are wanted.
+    #[error("pod/{name} is one of {owner}: name that one")]
+    NoWorkloadItself { name: String, owner: String },
     /// A workload that is named, and that files do not hold.
     #[error("no pod of {0} is in the files: see what is there without naming it")]
     NotHeld(String),
@@ -37,10 +41,22 @@ pub(crate) struct Found {
     pub(crate) pods: Vec<SurveyedPod>,
 }
 
-/// Fetches and judges what a command is about.
+impl Found {
+    fn holds(&self, target: &Target) -> bool {
+        self.pods.iter().any(|pod| target.takes(&pod.workload, &pod.name))
+    }
+
+    /// Whether a source could not be looked at that a pod uses.
+    pub(crate) fn is_incomplete(&self) -> bool {
+        let findings = self.pods.iter().flat_map(|pod| &pod.findings);
+        findings.into_iter().any(|finding| matches!(finding.reason, Reason::NotReadable(_)))
+    }
+}
+
+/// Fetches and judges the workloads that a command is about.
 ///
 /// # Errors
-/// When it cannot be fetched, or a name that was given does not exist.
+/// When they cannot be fetched, or a name that was given does not exist or is that of a workload's pod.
 pub(crate) async fn find(
     client: &Client,
     namespace: Option<&str>,
@@ -48,13 +64,20 @@ pub(crate) async fn find(
     targets: &[Target],
     judgement: &JudgementArgs,
 ) -> Result<Vec<WorkloadReport>, FindError> {
-    Ok(find_with_pods(client, namespace, selector, targets, judgement).await?.reports)
+    let found = find_with_pods(client, namespace, selector, targets, judgement).await?;
+    for pod in found.pods.iter().filter(|pod| pod.workload.kind != Kind::Pod) {
+        if targets.iter().any(|target| target.is_pod(&pod.name)) {
+            let (name, owner) = (pod.name.clone(), pod.workload.to_string());
+            return Err(FindError::NoWorkloadItself { name, owner });
+        }
+    }
+    Ok(found.reports)
 }
 
-/// The same, with the pods.
+/// The same, with the pods, each of which may be named by itself, whatever owns it.
 ///
 /// # Errors
-/// As there.
+/// When they cannot be fetched, or a name that was given does not exist.
 pub(crate) async fn find_with_pods(
     client: &Client,
     namespace: Option<&str>,
@@ -64,7 +87,7 @@ pub(crate) async fn find_with_pods(
 ) -> Result<Found, FindError> {
     let inventory = Inventory::fetch(client, namespace, selector).await?;
     let found = find_among(client, inventory, targets, judgement, None).await?;
-    let unmatched = |target: &&Target| !found.reports.iter().any(|report| target.matches(&report.workload));
+    let unmatched = |target: &&Target| !found.holds(target);
     check(client, namespace, found.reports.is_empty(), targets.iter().filter(unmatched)).await?;
     Ok(found)
 }
@@ -86,7 +109,7 @@ pub(crate) async fn find_held(
     let found = find_among(&client, inventory, targets, judgement, Some(snapshot.taken_at())).await?;
     let named = targets.iter().filter_map(|target| Some((target, target.name.as_ref()?)));
     for (target, name) in named {
-        if !found.reports.iter().any(|report| target.matches(&report.workload)) {
+        if !found.holds(target) {
             return Err(FindError::NotHeld(format!("{}/{name}", target.kind.singular())));
         }
     }
@@ -101,14 +124,9 @@ async fn find_among(
     judgement: &JudgementArgs,
     at: Option<Timestamp>,
 ) -> Result<Found, FindError> {
-    if targets.iter().any(|target| matches!(target.kind, Kind::Deployment | Kind::Rollout))
-        && let Some(error) = inventory.without_replica_sets.take()
-    {
-        return Err(error.into());
-    }
-    let wanted =
-        |workload: &WorkloadName| targets.is_empty() || targets.iter().any(|target| target.matches(workload));
-    let pods = survey(client, &inventory, judgement, wanted).await?;
+    inventory.ensure_known(targets)?;
+    inventory.select_named(targets);
+    let pods = survey(client, &inventory, judgement, |_| true).await?;
     let mut reports = roll_up(&pods);
     find_rolling(client, &inventory, &pods, &mut reports, at).await?;
     Ok(Found { reports, pods })

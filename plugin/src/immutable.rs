@@ -7,14 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt, TryStreamExt};
 use jiff::Timestamp;
-use k8s_openapi::api::apps::v1::{ControllerRevision, ReplicaSet};
-use k8s_openapi::api::core::v1::PodTemplateSpec;
+use k8s_openapi::api::core::v1::PodSpec;
 use kube::Client;
 use reload_core::record::{Record, SourceRecord};
 use reload_core::reference::{MAX_PAIRS, pairs, references};
 use reload_core::source::SourceId;
 use reload_core::verdict::{Doubt, Trace, doubt};
-use serde::de::DeserializeOwned;
+use serde::Deserialize;
+use serde_json::Value;
 
 use crate::api::{ApiError, Resource, list_objects};
 use crate::inventory::{Inventory, PodMetadata};
@@ -159,21 +159,52 @@ struct Revision {
 /// The revisions of a namespace's workloads.
 struct Revisions(BTreeMap<WorkloadName, Vec<Revision>>);
 
+/// What is looked at of a ReplicaSet or a ControllerRevision.
+#[derive(Deserialize)]
+struct Object {
+    metadata: Metadata,
+    /// Of a ReplicaSet.
+    spec: Option<Templated>,
+    /// Of a ControllerRevision, which may keep anything.
+    data: Option<Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Metadata {
+    name: String,
+    creation_timestamp: Option<Timestamp>,
+    #[serde(default, rename = "ownerReferences", deserialize_with = "Owner::controller")]
+    controller: Option<Owner>,
+}
+
+#[derive(Deserialize)]
+struct Templated {
+    template: Option<PodTemplate>,
+}
+
+#[derive(Deserialize)]
+struct PodTemplate {
+    spec: Option<PodSpec>,
+}
+
+impl Object {
+    fn pod_spec(&mut self) -> Option<PodSpec> {
+        let kept = |data: &mut Value| serde_json::from_value(data.pointer_mut("/spec")?.take()).ok();
+        let spec: Option<Templated> = self.spec.take().or_else(|| kept(self.data.as_mut()?));
+        spec?.template?.spec
+    }
+}
+
 impl Revisions {
     async fn fetch(client: &Client, namespace: &str) -> Result<Self, ApiError> {
         let (sets, revisions) = tokio::join!(
-            list::<ReplicaSet>(client, namespace, "replicasets"),
-            list::<ControllerRevision>(client, namespace, "controllerrevisions"),
+            list(client, namespace, "replicasets"),
+            list(client, namespace, "controllerrevisions"),
         );
         let mut all = Self(BTreeMap::new());
-        for set in sets? {
-            all.add(namespace, &set.metadata, set.spec.template.as_ref());
-        }
-        for revision in revisions? {
-            let template = revision.data.0.pointer("/spec/template");
-            let template: Option<PodTemplateSpec> =
-                template.and_then(|template| serde_json::from_value(template.clone()).ok());
-            all.add(namespace, &revision.metadata, template.as_ref());
+        for object in sets?.into_iter().chain(revisions?) {
+            all.add(namespace, object);
         }
         Ok(all)
     }
@@ -186,33 +217,25 @@ impl Revisions {
             .any(|revision| revision.created_at.is_none_or(|created_at| created_at < since))
     }
 
-    fn add(&mut self, namespace: &str, metadata: &kube::api::ObjectMeta, template: Option<&PodTemplateSpec>) {
-        let owner = metadata.owner_references.iter().flatten().find(|owner| owner.controller == Some(true));
-        let workload = match owner {
-            Some(owner) => Owner::workload_of(&owner.api_version, &owner.kind, &owner.name, namespace),
+    fn add(&mut self, namespace: &str, mut object: Object) {
+        let spec = object.pod_spec();
+        let Metadata { name, creation_timestamp, controller } = object.metadata;
+        let workload = match controller {
+            Some(owner) => owner.workload(namespace),
             // A ReplicaSet of its own is its own revision.
-            None => WorkloadName {
-                namespace: namespace.to_owned(),
-                kind: Kind::ReplicaSet,
-                name: metadata.name.clone().unwrap_or_default(),
-            },
+            None => WorkloadName { namespace: namespace.to_owned(), kind: Kind::ReplicaSet, name },
         };
         // Pods with too many references are not judged in any case.
-        let spec = template.and_then(|template| template.spec.as_ref());
         let spec = spec.filter(|spec| pairs(spec, 0) <= MAX_PAIRS);
-        let found = spec.map(|spec| references(spec, &BTreeSet::new())).unwrap_or_default();
+        let found = spec.map(|spec| references(&spec, &BTreeSet::new())).unwrap_or_default();
         self.0.entry(workload).or_default().push(Revision {
-            created_at: metadata.creation_timestamp.as_ref().map(|time| time.0),
+            created_at: creation_timestamp,
             sources: found.into_iter().map(|reference| reference.source).collect(),
         });
     }
 }
 
-async fn list<T: DeserializeOwned + Send + 'static>(
-    client: &Client,
-    namespace: &str,
-    plural: &str,
-) -> Result<Vec<T>, ApiError> {
+async fn list(client: &Client, namespace: &str, plural: &str) -> Result<Vec<Object>, ApiError> {
     let resource = Resource { group: "/apis/apps/v1", plural, namespace: Some(namespace), name: None };
     list_objects(client, resource, &[]).await
 }

@@ -5,24 +5,27 @@
 
 mod beyond;
 mod jobs;
+mod pod;
+mod revision;
+mod source;
 
 use std::collections::{HashMap, HashSet};
 
-use jiff::Timestamp;
 use kube::Client;
-use reload_core::annotation::{IGNORE, RECORD};
-use reload_core::last_write::{LastWrite, ManagedFields};
+use reload_core::last_write::LastWrite;
 use reload_core::options::{Carrier, InvalidOption, Options};
-use reload_core::record::{PodIdentity, Record};
 use reload_core::source::{Source, SourceId, SourceKind};
 use reload_core::verdict::Object;
 use serde::Deserialize;
 
-use crate::annotations::OwnAnnotations;
-use crate::api::{ApiError, Resource, list_metadata};
-use crate::scope::Selector;
+use crate::api::{ApiError, ItemsError, ObjectMeta, Resource, list_compact_metadata};
+use crate::scope::{Selector, Target};
 use crate::workload::{Kind, Owner, WorkloadName};
 use beyond::Beyond;
+pub(crate) use pod::PodMetadata;
+use revision::ReplicaSetMetadata;
+pub(crate) use revision::Revision;
+use source::SourceMetadata;
 
 /// Selects the pods that run, or are about to.
 pub(crate) const NOT_ENDED: [(&str, &str); 1] =
@@ -50,139 +53,22 @@ pub(crate) struct Inventory {
     /// The one namespace that it is of.
     pub(crate) namespace: Option<String>,
     /// Why ReplicaSets are not in it, without which no Deployment is known.
-    pub(crate) without_replica_sets: Option<ApiError>,
+    without_replica_sets: Option<ApiError>,
+    /// Why Jobs are not in it, without which no CronJob is known.
+    without_jobs: Option<ApiError>,
 }
 
-#[derive(Debug, Deserialize)]
-struct Item<M> {
-    metadata: M,
-}
-
-/// What is kept of a pod's metadata.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct PodMetadata {
-    pub(crate) namespace: String,
-    pub(crate) name: String,
-    uid: Uid,
-    resource_version: String,
-    generate_name: Option<String>,
-    creation_timestamp: Timestamp,
-    deletion_timestamp: Option<Timestamp>,
-    #[serde(default, rename = "ownerReferences", deserialize_with = "Owner::controller")]
-    controller: Option<Owner>,
-    #[serde(default)]
-    annotations: OwnAnnotations,
-    #[serde(default)]
-    labels: Revision,
-}
-
-/// The labels by which controllers tell their revisions apart.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-pub(crate) struct Revision {
-    #[serde(rename = "pod-template-hash")]
-    pub(crate) template_hash: Option<String>,
-    #[serde(rename = "controller-revision-hash")]
-    pub(crate) controller_hash: Option<String>,
-    #[serde(rename = "pod-template-generation")]
-    pub(crate) template_generation: Option<String>,
-    #[serde(rename = "rollouts-pod-template-hash")]
-    pub(crate) rollout_hash: Option<String>,
-}
-
-/// What is kept of a source's metadata.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct SourceMetadata {
-    #[serde(default)]
-    namespace: String,
-    #[serde(default)]
-    name: String,
-    uid: String,
-    resource_version: String,
-    creation_timestamp: Timestamp,
-    #[serde(default)]
-    managed_fields: Vec<ManagedFields>,
-    #[serde(default)]
-    annotations: OwnAnnotations,
-}
-
-#[derive(Debug, Deserialize)]
+/// A pod that a selector takes.
+#[derive(Deserialize)]
 struct Selected {
     uid: Uid,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ReplicaSetMetadata {
-    uid: Uid,
-    #[serde(default, rename = "ownerReferences", deserialize_with = "Owner::controller")]
-    controller: Option<Owner>,
-    #[serde(default)]
-    labels: Revision,
-    #[serde(default)]
-    annotations: ReplicaSetAnnotations,
-}
+impl TryFrom<ObjectMeta> for Selected {
+    type Error = ItemsError;
 
-#[derive(Debug, Default, Deserialize)]
-struct ReplicaSetAnnotations {
-    #[serde(rename = "deployment.kubernetes.io/revision")]
-    revision: Option<String>,
-}
-
-impl PodMetadata {
-    /// Who the pod is.
-    pub(crate) fn identity(&self) -> PodIdentity {
-        PodIdentity {
-            namespace: self.namespace.clone(),
-            name: self.name.clone(),
-            generate_name: self.generate_name.clone(),
-            controller: self.controller.as_ref().map(|owner| owner.uid.clone()),
-            created_at: self.creation_timestamp,
-        }
-    }
-
-    /// `metadata.resourceVersion`.
-    pub(crate) fn resource_version(&self) -> &str {
-        &self.resource_version
-    }
-
-    /// `metadata.uid`.
-    pub(crate) fn uid(&self) -> &str {
-        &self.uid
-    }
-
-    /// Whether its annotations are understood, and ask for nothing that the record does not cover.
-    pub(crate) fn is_plain(&self, record: &Record) -> bool {
-        let options = Options::parse(Carrier::Pod, &self.name, &self.annotations);
-        options.is_ok_and(|options| options.extra.iter().all(|id| record.sources.contains_key(id)))
-    }
-
-    /// Whether it asks to be left out.
-    pub(crate) fn is_ignored(&self) -> bool {
-        self.annotations.get(IGNORE) == Some("true")
-    }
-
-    /// `metadata.creationTimestamp`.
-    pub(crate) fn created_at(&self) -> Timestamp {
-        self.creation_timestamp
-    }
-
-    /// Its record, as it stands on it.
-    pub(crate) fn record(&self) -> Option<&str> {
-        self.annotations.get(RECORD)
-    }
-
-    /// Of which revision of its workload it is.
-    pub(crate) fn revision(&self) -> &Revision {
-        &self.labels
-    }
-}
-
-impl SourceMetadata {
-    /// As far as metadata shows it.
-    fn is_immutable(&self) -> bool {
-        self.managed_fields.iter().any(ManagedFields::sets_immutable)
+    fn try_from(metadata: ObjectMeta) -> Result<Self, ItemsError> {
+        Ok(Self { uid: metadata.uid })
     }
 }
 
@@ -202,19 +88,22 @@ impl Inventory {
             let Some(query) = selector.query(NOT_ENDED[0].1) else { return Ok(None) };
             let query: Vec<(&str, &str)> =
                 query.iter().map(|(name, value)| (*name, value.as_str())).collect();
-            let items: Vec<Item<Selected>> =
-                list_metadata(client, resource("/api/v1", "pods"), &query).await?;
-            Ok(Some(items.into_iter().map(|item| item.metadata.uid).collect()))
+            let pods: Vec<Selected> =
+                list_compact_metadata(client, resource("/api/v1", "pods"), &query).await?;
+            Ok(Some(pods.into_iter().map(|pod| pod.uid).collect()))
         };
         let (pods, selected, config_maps, secrets, replica_sets) = tokio::join!(
-            list_metadata::<Item<PodMetadata>>(client, resource("/api/v1", "pods"), &NOT_ENDED),
+            list_compact_metadata::<PodMetadata>(client, resource("/api/v1", "pods"), &NOT_ENDED),
             selected,
-            list_metadata::<Item<SourceMetadata>>(client, resource("/api/v1", "configmaps"), &[]),
-            list_metadata::<Item<SourceMetadata>>(client, resource("/api/v1", "secrets"), &[]),
-            list_metadata::<Item<ReplicaSetMetadata>>(client, resource("/apis/apps/v1", "replicasets"), &[]),
+            list_compact_metadata::<SourceMetadata>(client, resource("/api/v1", "configmaps"), &[]),
+            list_compact_metadata::<SourceMetadata>(client, resource("/api/v1", "secrets"), &[]),
+            list_compact_metadata::<ReplicaSetMetadata>(
+                client,
+                resource("/apis/apps/v1", "replicasets"),
+                &[]
+            ),
         );
-        let pods = pods?.into_iter().map(|item| item.metadata);
-        let (leaving, pods) = pods.partition(|pod| pod.deletion_timestamp.is_some());
+        let (leaving, pods) = pods?.into_iter().partition(|pod: &PodMetadata| pod.is_leaving);
         let mut inventory = Self {
             pods,
             leaving,
@@ -226,12 +115,13 @@ impl Inventory {
             jobs: HashMap::new(),
             namespace: namespace.map(str::to_owned),
             without_replica_sets: None,
+            without_jobs: None,
         };
         inventory.add_sources(SourceKind::ConfigMap, config_maps)?;
         inventory.add_sources(SourceKind::Secret, secrets)?;
         match replica_sets {
             Ok(items) => {
-                let sets = items.into_iter().map(|item| (item.metadata.uid.clone(), item.metadata));
+                let sets = items.into_iter().map(|set| (set.uid.clone(), set));
                 inventory.replica_sets = sets.collect();
             }
             Err(error) if error.is_forbidden() => {
@@ -240,18 +130,18 @@ impl Inventory {
             }
             Err(error) => return Err(error),
         }
-        inventory.jobs = jobs::owners(client, namespace, &inventory.pods).await?;
+        (inventory.jobs, inventory.without_jobs) = jobs::owners(client, namespace, &inventory.pods).await?;
         Ok(inventory)
     }
 
     fn add_sources(
         &mut self,
         kind: SourceKind,
-        list: Result<Vec<Item<SourceMetadata>>, ApiError>,
+        list: Result<Vec<SourceMetadata>, ApiError>,
     ) -> Result<(), ApiError> {
         match list {
             Ok(items) => {
-                for Item { metadata } in items {
+                for metadata in items {
                     let id = SourceId { kind, name: metadata.name.clone() };
                     self.sources.entry(metadata.namespace.clone()).or_default().insert(id, metadata);
                 }
@@ -350,15 +240,36 @@ impl Inventory {
         self.selected = Some(HashSet::from([uid.to_owned()]));
     }
 
+    /// From now on only pods of what is named are asked for, where something is.
+    pub(crate) fn select_named(&mut self, targets: &[Target]) {
+        if targets.is_empty() {
+            return;
+        }
+        let taken = |pod: &&PodMetadata| {
+            let workload = self.workload(pod);
+            self.is_selected(pod) && targets.iter().any(|target| target.takes(&workload, &pod.name))
+        };
+        self.selected = Some(self.pods.iter().filter(taken).map(|pod| pod.uid.clone()).collect());
+    }
+
+    /// Fails where what is named is of a kind that is not known for want of a right: its pods would count
+    /// as others', and it would seem to have none.
+    ///
+    /// # Errors
+    /// The right that is missing.
+    pub(crate) fn ensure_known(&mut self, targets: &[Target]) -> Result<(), ApiError> {
+        let named = |kinds: &[Kind]| targets.iter().any(|target| kinds.contains(&target.kind));
+        let replica_sets = self.without_replica_sets.take_if(|_| named(&[Kind::Deployment, Kind::Rollout]));
+        let jobs = self.without_jobs.take_if(|_| named(&[Kind::CronJob]));
+        replica_sets.or(jobs).map_or(Ok(()), Err)
+    }
+
     /// The template hash of a Deployment's newest ReplicaSet.
     pub(crate) fn newest_template_hash(&self, deployment_uid: &str) -> Option<&str> {
         let owned = |set: &&ReplicaSetMetadata| {
             set.controller.as_ref().is_some_and(|owner| owner.uid == deployment_uid)
         };
-        let number = |set: &&ReplicaSetMetadata| {
-            set.annotations.revision.as_ref().and_then(|revision| revision.parse::<u64>().ok())
-        };
-        let newest = self.replica_sets.values().filter(owned).max_by_key(number)?;
+        let newest = self.replica_sets.values().filter(owned).max_by_key(|set| set.number())?;
         newest.labels.template_hash.as_deref()
     }
 }

@@ -8,7 +8,7 @@ use crate::findings::{FindError, check};
 use crate::inventory::Inventory;
 use crate::scope::{Selector, Target};
 use crate::survey::{Depth, JudgementArgs, SurveyedPod, survey_to};
-use crate::workload::{Kind, WorkloadName};
+use crate::workload::WorkloadName;
 
 /// What is surveyed of the cluster for some names.
 pub(crate) struct Look {
@@ -32,11 +32,7 @@ impl Look {
         judgement: &JudgementArgs,
     ) -> Result<Self, FindError> {
         let mut inventory = Inventory::fetch(client, namespace, selector).await?;
-        if targets.iter().any(|target| target.kind == Kind::Deployment)
-            && let Some(error) = inventory.without_replica_sets.take()
-        {
-            return Err(error.into());
-        }
+        inventory.ensure_known(targets)?;
         let of_pods: BTreeSet<WorkloadName> = {
             let named = inventory.pods.iter().filter(|pod| targets.iter().any(|t| t.is_pod(&pod.name)));
             named.map(|pod| inventory.workload(pod)).collect()

@@ -55,7 +55,10 @@ impl Passing for FindError {
     fn passing(&self) -> Option<String> {
         match self {
             Self::Api(error) => error.passing(),
-            Self::NoNamespace(_) | Self::NoWorkload { .. } | Self::NotHeld(_) => None,
+            Self::NoNamespace(_)
+            | Self::NoWorkload { .. }
+            | Self::NoWorkloadItself { .. }
+            | Self::NotHeld(_) => None,
         }
     }
 }

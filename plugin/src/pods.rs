@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::annotations::OwnAnnotations;
-use crate::api::{ApiError, Resource, get_object, list_objects};
+use crate::api::{ApiError, Resource, get_object, is_there, list_objects};
 use crate::inventory::{Inventory, NOT_ENDED, PodMetadata};
 
 /// From this many pods of a namespace on, one list is cheaper than a GET each.
@@ -52,7 +52,8 @@ struct InFull {
 #[serde(rename_all = "camelCase")]
 struct Metadata {
     uid: String,
-    deletion_timestamp: Option<Timestamp>,
+    #[serde(default, rename = "deletionTimestamp", deserialize_with = "is_there")]
+    is_leaving: bool,
     #[serde(default)]
     annotations: OwnAnnotations,
 }
@@ -92,7 +93,7 @@ impl From<InFull> for FetchedPod {
             pairs,
             containers: containers.map(|container| container.name.clone()).collect(),
             runs: statuses.map(|status| (status.name.clone(), Run::from(status))).collect(),
-            is_live: metadata.deletion_timestamp.is_none() && !has_ended(status.phase.as_deref()),
+            is_live: !metadata.is_leaving && !has_ended(status.phase.as_deref()),
         }
     }
 }
@@ -110,9 +111,14 @@ impl Request<'_> {
                 let resource = Resource { group: "/api/v1", plural: "pods", namespace, name: None };
                 list_objects(client, resource, &NOT_ENDED).await
             }
-            Self::Get(PodMetadata { namespace, name, .. }) => {
-                Ok(get(client, namespace, name).await?.into_iter().collect())
-            }
+            Self::Get(PodMetadata { namespace, name, .. }) => match get(client, namespace, name).await {
+                // Whoever may list pods sees as much of them.
+                Err(error) if error.is_forbidden() => {
+                    let listed = Box::pin(Self::List(Some(namespace)).send(client)).await;
+                    listed.map_err(|_| error)
+                }
+                pod => Ok(pod?.into_iter().collect()),
+            },
         }
     }
 }

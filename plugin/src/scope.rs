@@ -7,20 +7,20 @@ use crate::workload::{Kind, WorkloadName};
 /// Selects workloads as kubectl does.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct ScopeArgs {
-    /// Workloads, as TYPE/NAME or as TYPE NAME...; without any, all.
+    /// Workloads, as TYPE/NAME, as TYPE NAME... or all of a TYPE; without any, all.
     #[arg(value_name = "TYPE/NAME")]
     pub(crate) targets: Vec<String>,
 
     /// Look at all namespaces.
-    #[arg(short = 'A', long, conflicts_with_all = ["namespace", "targets"])]
+    #[arg(short = 'A', long, conflicts_with = "namespace")]
     pub(crate) all_namespaces: bool,
 
     /// Only pods with these labels, as in kubectl get.
-    #[arg(short = 'l', long, value_name = "SELECTOR", conflicts_with = "targets")]
+    #[arg(short = 'l', long, value_name = "SELECTOR")]
     pub(crate) selector: Option<String>,
 
     /// Only pods with these fields, as in kubectl get: metadata.name, spec.nodeName, status.phase, ...
-    #[arg(long, value_name = "SELECTOR", conflicts_with = "targets")]
+    #[arg(long, value_name = "SELECTOR")]
     pub(crate) field_selector: Option<String>,
 }
 
@@ -58,12 +58,17 @@ pub(crate) fn parse_namespace(text: &str) -> Result<String, String> {
 pub(crate) enum TargetError {
     /// Of a kind that is not known.
     #[error(
-        "{0:?} is no kind of workload: write deployment, statefulset, daemonset, cronjob or rollout, as in deployment/web"
+        "{0:?} is no kind of workload: write deployment, statefulset, daemonset, cronjob or rollout, as in deployment/web; or one of others with its group, as in cloneset.apps.kruise.io/web"
     )]
     Kind(String),
     /// A kind without a name.
     #[error("{0:?} names no workload: write TYPE/NAME, as in deployment/web")]
     Name(String),
+    /// A name beside what names no single one.
+    #[error(
+        "{0} names one workload, which cannot be used with {1}: leave one of them out, or write the type alone"
+    )]
+    Named(String, &'static str),
 }
 
 impl ScopeArgs {
@@ -79,6 +84,22 @@ impl ScopeArgs {
 
     /// The workloads that are named: `TYPE/NAME...` or `TYPE NAME...`; a kind alone is all of it.
     pub(crate) fn targets(&self) -> Result<Vec<Target>, TargetError> {
+        let targets = self.parsed()?;
+        let of_many = [
+            (self.all_namespaces, "--all-namespaces"),
+            (self.selector.is_some(), "--selector"),
+            (self.field_selector.is_some(), "--field-selector"),
+        ];
+        let named = targets.iter().find_map(|target| Some((target, target.name.as_ref()?)));
+        match (named, of_many.into_iter().find(|(given, _)| *given)) {
+            (Some((target, name)), Some((_, flag))) => {
+                Err(TargetError::Named(format!("{}/{name}", target.kind.singular()), flag))
+            }
+            _ => Ok(targets),
+        }
+    }
+
+    fn parsed(&self) -> Result<Vec<Target>, TargetError> {
         match self.targets.as_slice() {
             [kind] if !kind.contains('/') => {
                 kind.split(',').map(|kind| Ok(Target { kind: parse_kind(kind)?, name: None })).collect()
@@ -106,7 +127,7 @@ pub(crate) struct Target {
 impl Target {
     /// Whether `workload` is meant.
     pub(crate) fn matches(&self, workload: &WorkloadName) -> bool {
-        self.kind == workload.kind && self.name.as_ref().is_none_or(|name| *name == workload.name)
+        self.kind.is(&workload.kind) && self.name.as_ref().is_none_or(|name| *name == workload.name)
     }
 
     /// Whether it names this pod, whatever owns it.
@@ -136,6 +157,7 @@ fn parse_kind(text: &str) -> Result<Kind, TargetError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::workload::Owner;
 
     fn targets(arguments: &[&str]) -> Result<Vec<Target>, String> {
         let targets = arguments.iter().map(|argument| (*argument).to_owned()).collect();
@@ -145,7 +167,7 @@ mod tests {
     #[test]
     fn workloads_are_named_as_in_kubectl() {
         let one = |kind, name: &str| Target { kind, name: Some(name.to_owned()) };
-        let cases: [(&[&str], Vec<Target>); 5] = [
+        let cases: [(&[&str], Vec<Target>); 8] = [
             (&["deploy/web"], vec![one(Kind::Deployment, "web")]),
             (
                 &["deployment.apps/web", "sts/db"],
@@ -154,10 +176,42 @@ mod tests {
             (&["ds", "a", "b"], vec![one(Kind::DaemonSet, "a"), one(Kind::DaemonSet, "b")]),
             (&["deployments"], vec![Target { kind: Kind::Deployment, name: None }]),
             (&[], vec![]),
+            (&["deployments.v1.apps/web"], vec![one(Kind::Deployment, "web")]),
+            (&["pods.v1", "a"], vec![one(Kind::Pod, "a")]),
+            (
+                &["StatefulSet.example.com/db", "cloneset.apps.kruise.io/web", "rc/old"],
+                vec![
+                    one(Kind::Other("statefulset.example.com".to_owned()), "db"),
+                    one(Kind::Other("cloneset.apps.kruise.io".to_owned()), "web"),
+                    one(Kind::Other("replicationcontroller".to_owned()), "old"),
+                ],
+            ),
         ];
         for (arguments, expected) in cases {
             assert_eq!(targets(arguments), Ok(expected), "{arguments:?}");
         }
+    }
+
+    #[test]
+    fn another_groups_kind_is_another_kind() {
+        let target = Target { kind: Kind::of_name("statefulset.example.com").unwrap(), name: None };
+        let workload = |api_version, kind| Owner::workload_of(api_version, kind, "db", "shop");
+        assert!(target.matches(&workload("example.com/v1", "StatefulSet")));
+        assert!(!target.matches(&workload("apps/v1", "StatefulSet")));
+    }
+
+    #[test]
+    fn a_kind_goes_with_what_selects_many_and_a_name_does_not() {
+        let all = |target: &str| ScopeArgs {
+            targets: vec![target.to_owned()],
+            all_namespaces: true,
+            ..ScopeArgs::default()
+        };
+        assert!(all("deployments").targets().is_ok());
+        let error = all("deploy/web").targets().unwrap_err().to_string();
+        assert!(error.contains("deployment/web") && error.contains("--all-namespaces"), "{error}");
+        let by_label = ScopeArgs { selector: Some("a=b".to_owned()), all_namespaces: false, ..all("pod/a") };
+        assert!(by_label.targets().unwrap_err().to_string().contains("--selector"));
     }
 
     #[test]

@@ -17,6 +17,7 @@ use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use reload_core::verdict::Verdict;
 
+use crate::ERROR;
 use crate::color::Paint;
 use crate::connection::{Connection, ConnectionArgs};
 use crate::document::Form;
@@ -80,7 +81,8 @@ pub(crate) struct StatusArgs {
     #[arg(long, value_name = "FILE", conflicts_with = "watch")]
     output_file: Option<PathBuf>,
 
-    /// Exit with 1 when a workload is drifted for sure, and with 2 on errors.
+    /// Exit with 1 when a workload is drifted for sure, and with 2 on errors, or when none is known to be
+    /// but sources in use could not be looked at.
     #[arg(long)]
     exit_code: bool,
 
@@ -115,14 +117,14 @@ pub(crate) async fn run(
 ) -> anyhow::Result<ExitCode> {
     let targets = args.scope.targets()?;
     if !args.filename.is_empty() {
-        let (text, drifted) = offline::look(&args, &targets, connection, paint).await?;
-        return told(&args, &text, drifted);
+        let (text, outcome) = offline::look(&args, &targets, connection, paint).await?;
+        return told(&args, &text, outcome);
     }
     let Connection { client, namespace } = connection.connect().await?;
     let namespace = args.scope.place(namespace);
     let namespace = namespace.as_deref();
     let selector = args.scope.selector();
-    let look = async || -> anyhow::Result<(String, bool)> {
+    let look = async || -> anyhow::Result<(String, Outcome)> {
         let looked_at = Timestamp::now();
         let found = find_with_pods(&client, namespace, selector, &targets, &args.judgement).await?;
         shown(&args, found, namespace, looked_at, paint)
@@ -131,26 +133,40 @@ pub(crate) async fn run(
         args.watch.run(async || Ok(look().await?.0)).await?;
         return Ok(ExitCode::SUCCESS);
     }
-    let (text, drifted) = look().await?;
-    told(&args, &text, drifted)
+    let (text, outcome) = look().await?;
+    told(&args, &text, outcome)
 }
 
-fn told(args: &StatusArgs, text: &str, drifted: bool) -> anyhow::Result<ExitCode> {
+/// What counts for the exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Current,
+    Drifted,
+    /// Nothing is known to be drifted, and sources in use could not be looked at.
+    Untold,
+}
+
+fn told(args: &StatusArgs, text: &str, outcome: Outcome) -> anyhow::Result<ExitCode> {
     match &args.output_file {
         Some(path) => file::replace(path, text)?,
         None => emit(text)?,
     }
-    Ok(if args.exit_code && drifted { ExitCode::from(1) } else { ExitCode::SUCCESS })
+    Ok(match outcome {
+        Outcome::Drifted if args.exit_code => ExitCode::from(1),
+        Outcome::Untold if args.exit_code => ExitCode::from(ERROR),
+        _ => ExitCode::SUCCESS,
+    })
 }
 
-/// The answer of that time in the form that was asked for, and whether something is drifted that counts.
+/// The answer of that time in the form that was asked for, and what it comes to.
 fn shown(
     args: &StatusArgs,
     found: Found,
     namespace: Option<&str>,
     looked_at: Timestamp,
     paint: Paint,
-) -> anyhow::Result<(String, bool)> {
+) -> anyhow::Result<(String, Outcome)> {
+    let incomplete = found.is_incomplete();
     let Found { mut reports, pods } = found;
     let pods = args.pods.then(|| PodReport::of(pods));
     let pods = pods.as_deref();
@@ -182,7 +198,12 @@ fn shown(
         }
         Output::OpenMetrics => metrics::text(&reports, pods, looked_at)?,
     };
-    Ok((text, drifted))
+    let outcome = match (drifted, incomplete) {
+        (true, _) => Outcome::Drifted,
+        (false, true) => Outcome::Untold,
+        (false, false) => Outcome::Current,
+    };
+    Ok((text, outcome))
 }
 
 fn needs_attention(report: &WorkloadReport) -> bool {

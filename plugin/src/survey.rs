@@ -36,7 +36,8 @@ pub(crate) struct SurveyedPod {
     pub(crate) created_at: Timestamp,
     pub(crate) verdict: Verdict,
     pub(crate) certainty: Certainty,
-    /// Every use that was looked at; none where the record alone settled it.
+    /// Every use that was looked at; none where the record alone settled it, or where it is Current and
+    /// no more than verdicts was asked for.
     pub(crate) findings: Vec<Finding>,
     /// What kept it from being judged.
     pub(crate) problem: Option<Unjudged>,
@@ -160,8 +161,12 @@ async fn judged(
         let sources = states.get(&metadata.namespace).unwrap_or(&none);
         let id = pod.record.as_ref().ok().and_then(|record| record.hash_key.as_ref());
         let hash_key = hash_keys.as_ref().zip(id).and_then(|(keys, id)| keys.get(id));
-        let findings = judge(&pod, sources, hash_key, args.lag());
+        let mut findings = judge(&pod, sources, hash_key, args.lag());
         let (verdict, certainty) = worst(&findings);
+        if (depth, verdict) == (Depth::Verdicts, Verdict::Current) {
+            // Of thousands of pods, nobody asks why.
+            findings = Vec::new();
+        }
         let resource_version = || metadata.resource_version().to_owned();
         let grounds =
             (depth != Depth::Verdicts).then(|| Grounds { pod, resource_version: resource_version() });

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::api::OwnerReference;
+
 /// Kind of a workload.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Kind {
@@ -22,21 +24,41 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// By the name of a resource, as kubectl takes it.
+    /// By the name of a resource, as kubectl takes it: `deploy`, `deployments.apps`,
+    /// `deployment.v1.apps`. Of other controllers, the one name that they are shown by, with its group.
     pub(crate) fn of_name(name: &str) -> Option<Self> {
         let name = name.to_ascii_lowercase();
-        let name = name.split_once('.').map_or(name.as_str(), |(name, _)| name);
-        Some(match name {
-            "deployment" | "deployments" | "deploy" => Self::Deployment,
-            "statefulset" | "statefulsets" | "sts" => Self::StatefulSet,
-            "daemonset" | "daemonsets" | "ds" => Self::DaemonSet,
-            "replicaset" | "replicasets" | "rs" => Self::ReplicaSet,
-            "job" | "jobs" => Self::Job,
-            "cronjob" | "cronjobs" | "cj" => Self::CronJob,
-            "rollout" | "rollouts" | "ro" => Self::Rollout,
-            "pod" | "pods" | "po" => Self::Pod,
-            _ => return None,
-        })
+        let (plain, group) = match name.split_once('.') {
+            Some((plain, group)) => (plain, Some(without_version(group))),
+            None => (name.as_str(), None),
+        };
+        let (kind, own_group) = match plain {
+            "deployment" | "deployments" | "deploy" => (Self::Deployment, "apps"),
+            "statefulset" | "statefulsets" | "sts" => (Self::StatefulSet, "apps"),
+            "daemonset" | "daemonsets" | "ds" => (Self::DaemonSet, "apps"),
+            "replicaset" | "replicasets" | "rs" => (Self::ReplicaSet, "apps"),
+            "job" | "jobs" => (Self::Job, "batch"),
+            "cronjob" | "cronjobs" | "cj" => (Self::CronJob, "batch"),
+            "rollout" | "rollouts" | "ro" => (Self::Rollout, "argoproj.io"),
+            "pod" | "pods" | "po" => (Self::Pod, ""),
+            "replicationcontroller" | "replicationcontrollers" | "rc" => {
+                (Self::Other("replicationcontroller".to_owned()), "")
+            }
+            "node" | "nodes" | "no" => (Self::Other("node".to_owned()), ""),
+            _ => return group.map(|_| Self::Other(name.clone())),
+        };
+        match group {
+            Some(group) if group != own_group => Some(Self::Other(name)),
+            _ => Some(kind),
+        }
+    }
+
+    /// Whether both are one kind: names of others are written in any case.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Other(one), Self::Other(other)) => one.eq_ignore_ascii_case(other),
+            _ => self == other,
+        }
     }
 
     /// By an owner reference. Other groups have kinds of the same names, which are others.
@@ -107,6 +129,19 @@ impl Kind {
     }
 }
 
+/// `apps` of `v1.apps`.
+fn without_version(group: &str) -> &str {
+    match group.split_once('.') {
+        Some((version, group)) if is_version(version) => group,
+        _ if is_version(group) => "",
+        _ => group,
+    }
+}
+
+fn is_version(text: &str) -> bool {
+    text.strip_prefix('v').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+}
+
 /// A workload by name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct WorkloadName {
@@ -140,6 +175,13 @@ pub(crate) struct Owner {
 }
 
 impl Owner {
+    /// The controlling one of these.
+    pub(crate) fn of(references: Vec<OwnerReference>) -> Option<Self> {
+        let controller = references.into_iter().find(|reference| reference.controller)?;
+        let OwnerReference { api_version, kind, name, uid, controller } = controller;
+        Some(Self { api_version, kind, name, uid, controller })
+    }
+
     /// The controlling one of them.
     pub(crate) fn controller<'de, D: Deserializer<'de>>(owners: D) -> Result<Option<Self>, D::Error> {
         let owners = Vec::<Self>::deserialize(owners)?;

@@ -36,12 +36,16 @@ async fn a_cluster_that_cannot_be_had() -> Result<()> {
             vec!["does not answer", "kubectl cluster-info", "--context"],
         ),
         (missing, vec!["no cluster to connect to", "no-such-file", "--kubeconfig"]),
-        (file(cluster, "garbled", "a: [")?, vec!["no cluster to connect to", "--kubeconfig"]),
+        (
+            file(cluster, "garbled", "users: [{user: {token: sesame, token: sesame}}]")?,
+            vec!["no cluster to connect to", "no kubeconfig: see line 1", "--kubeconfig"],
+        ),
     ];
     for (kubeconfig, texts) in cases {
         for command in ["status", "sync"] {
             let output = cluster.kubectl().kubeconfig(&kubeconfig).reload(&[command]).await?;
             assert_error(&output, &texts);
+            ensure!(!output.stderr.contains("sesame"), "a credential in {output}");
         }
     }
     let output = cluster.kubectl().reload(&["status", "--context", "elsewhere"]).await?;
@@ -109,6 +113,14 @@ async fn a_right_that_is_missing_is_named_and_the_rest_is_answered() -> Result<(
         ensure!(status.stdout.contains("configmap/settings"), "{status}");
         let closed = status.stdout.lines().find(|line| line.contains("may not list secrets"));
         ensure!(closed.is_some_and(|line| line.contains("Unknown")), "{status}");
+
+        // Lists alone settle what did not move, and tell what more is wanted for the rest.
+        let rules = json!([{"apiGroups": [""], "resources": ["pods", "configmaps"], "verbs": ["list"]}]);
+        grant(&ns, "lister", rules).await?;
+        let status = ns.reload(&["status", "--as", "lister", "--exit-code"]).await?;
+        ensure!(status.code == 2, "nothing is known to be current: {status}");
+        let open = status.stdout.lines().find(|line| line.contains("configmap/settings"));
+        ensure!(open.is_some_and(|line| line.contains("may not get configmaps/settings")), "{status}");
 
         let rules = json!([
             {"apiGroups": [""], "resources": ["pods", "configmaps", "secrets"], "verbs": ["get", "list"]},

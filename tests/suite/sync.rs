@@ -241,19 +241,25 @@ async fn times_at_the_end_of_time_and_names_with_escapes_do_no_harm() -> Result<
         let workload = workload.with("/spec/template/spec", "volumes", volume);
         let mount = json!([{"name": "v", "mountPath": "/v"}]);
         drifted(&ns, [workload.with("/spec/template/spec/containers/0", "volumeMounts", mount)]).await?;
-        let api: Api<k8s_openapi::api::core::v1::ConfigMap> = ns.api();
-        let mut map = api.get("settings").await?;
-        for entry in map.metadata.managed_fields.iter_mut().flatten() {
-            entry.time = Some(serde_json::from_value(json!("9999-12-30T21:59:59Z"))?);
-        }
-        api.replace("settings", &PostParams::default(), &map).await?;
         ns.kubectl().run(&["rollout", "restart", "deployment/shop"]).await?;
         ns.rolled_out("deployment/shop").await?;
-        for arguments in
-            [&["status", "--all"] as &[&str], &["status", "-o", "name"], &["sync", "--dry-run=client"]]
-        {
-            let output = ns.reload(arguments).await?.success()?;
-            ensure!(!output.stdout.contains('\u{1b}') && !output.stderr.contains('\u{1b}'), "{output:?}");
+        // The last that clocks here can hold, and one after it.
+        for time in ["9999-12-30T21:59:59Z", "9999-12-31T23:59:59Z"] {
+            let mut map = ns.kubectl().json(&["configmap", "settings", "--show-managed-fields"]).await?;
+            for entry in map["metadata"]["managedFields"].as_array_mut().into_iter().flatten() {
+                entry["time"] = json!(time);
+            }
+            let path = format!("/api/v1/namespaces/{}/configmaps/settings", ns.name());
+            let put = http::Request::put(path).header("Content-Type", "application/json");
+            let kept: serde_json::Value =
+                ns.client().request(put.body(map.to_string().into_bytes())?).await?;
+            assert_eq!(kept["metadata"]["managedFields"][0]["time"], time);
+            for arguments in
+                [&["status", "--all"] as &[&str], &["status", "-o", "name"], &["sync", "--dry-run=client"]]
+            {
+                let output = ns.reload(arguments).await?.success()?;
+                ensure!(!output.stdout.contains('\u{1b}') && !output.stderr.contains('\u{1b}'), "{output:?}");
+            }
         }
         Ok(())
     })

@@ -1,19 +1,48 @@
 //! Lists, parsed while they come: what is kept is what is wanted of each object, never the answer.
 
-use std::io;
+use std::io::{self, Read};
 
 use futures::TryStreamExt;
+use http::Response;
 use http_body_util::BodyExt;
 use kube::Client;
+use kube::client::Body;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio_util::io::{StreamReader, SyncIoBridge};
 
 use super::error::{ApiError, root_cause};
-use super::items::{self, ItemsError};
 use super::{Resource, answered};
+
+mod buffer;
+mod json;
+mod protobuf;
+
+pub(crate) use protobuf::{ObjectMeta, OwnerReference};
 
 /// Asks for metadata only, of a list.
 const METADATA_LIST: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
+
+/// The same, in protobuf from whoever has it.
+const COMPACT_METADATA_LIST: &str = "application/vnd.kubernetes.protobuf;as=PartialObjectMetadataList;\
+    g=meta.k8s.io;v=v1,application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
+
+/// Why there are no items.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ItemsError {
+    /// The answer came to a premature end.
+    #[error("cut off")]
+    Cut(#[from] io::Error),
+    /// It is no list of such items. What is wrong with it is not said, since it may hold values.
+    #[error("malformed")]
+    Malformed,
+}
+
+/// An item of JSON.
+#[derive(Deserialize)]
+struct Item<M> {
+    metadata: M,
+}
 
 /// The metadata of every object of a list; `query` may hold selectors.
 ///
@@ -25,6 +54,25 @@ pub(crate) async fn list_metadata<T: DeserializeOwned + Send + 'static>(
     query: &[(&str, &str)],
 ) -> Result<Vec<T>, ApiError> {
     list(client, resource, query, METADATA_LIST).await
+}
+
+/// The same of a long list, in the least time: what is kept of an object's metadata is made of either
+/// form that the answer may have.
+pub(crate) async fn list_compact_metadata<T>(
+    client: &Client,
+    resource: Resource<'_>,
+    query: &[(&str, &str)],
+) -> Result<Vec<T>, ApiError>
+where
+    T: DeserializeOwned + TryFrom<ObjectMeta, Error = ItemsError> + Send + 'static,
+{
+    let response = send(client, resource, query, COMPACT_METADATA_LIST).await?;
+    let content_type = response.headers().get(http::header::CONTENT_TYPE);
+    if content_type.is_some_and(|value| value.as_bytes().starts_with(protobuf::MEDIA_TYPE.as_bytes())) {
+        return read(resource, response, protobuf::read).await;
+    }
+    let items: Vec<Item<T>> = read(resource, response, json::read).await?;
+    Ok(items.into_iter().map(|item| item.metadata).collect())
 }
 
 /// What is wanted of every object of a list.
@@ -42,13 +90,30 @@ async fn list<T: DeserializeOwned + Send + 'static>(
     query: &[(&str, &str)],
     accept: &str,
 ) -> Result<Vec<T>, ApiError> {
+    read(resource, send(client, resource, query, accept).await?, json::read).await
+}
+
+async fn send(
+    client: &Client,
+    resource: Resource<'_>,
+    query: &[(&str, &str)],
+    accept: &str,
+) -> Result<Response<Body>, ApiError> {
     let query: Vec<String> = query.iter().map(|(name, value)| format!("{name}={}", escape(value))).collect();
     let uri = format!("{}?{}", resource.path(), query.join("&"));
-    let response = answered(client, "list", &resource, &uri, accept).await?;
+    answered(client, "list", &resource, &uri, accept).await
+}
+
+/// Parses an answer while it comes, in a thread that may wait for it.
+async fn read<T: Send + 'static>(
+    resource: Resource<'_>,
+    response: Response<Body>,
+    items: fn(Box<dyn Read + Send>) -> Result<Vec<T>, ItemsError>,
+) -> Result<Vec<T>, ApiError> {
     let chunks = response.into_body().into_data_stream().map_err(io::Error::other);
-    let reader = SyncIoBridge::new(StreamReader::new(chunks));
+    let reader = Box::new(SyncIoBridge::new(StreamReader::new(chunks)));
     let malformed = || ApiError::Malformed { what: resource.what("list") };
-    let read = tokio::task::spawn_blocking(move || items::read(reader)).await.map_err(|_| malformed())?;
+    let read = tokio::task::spawn_blocking(move || items(reader)).await.map_err(|_| malformed())?;
     read.map_err(|error| match error {
         ItemsError::Cut(error) => {
             ApiError::Unreachable { what: resource.what("list"), cause: root_cause(&error) }

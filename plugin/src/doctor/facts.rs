@@ -16,7 +16,7 @@ use serde::Deserialize;
 use super::certificate::Certificate;
 use super::rights::{self, Right};
 use crate::annotations::OwnAnnotations;
-use crate::api::{ApiError, Resource, get_metadata, get_object, get_path, list_metadata};
+use crate::api::{ApiError, Resource, get_metadata, get_object, get_path, is_there, list_metadata};
 use crate::installation::{WebhookVersion, deployment};
 use crate::version::ServerVersion;
 
@@ -103,7 +103,8 @@ struct Item<M> {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct PodMetadata {
-    deletion_timestamp: Option<Timestamp>,
+    #[serde(default, rename = "deletionTimestamp", deserialize_with = "is_there")]
+    is_leaving: bool,
     #[serde(default)]
     annotations: OwnAnnotations,
 }
@@ -264,7 +265,7 @@ async fn pods(client: &Client, namespace: Option<&str>) -> Result<Pods, ApiError
     let live = [("fieldSelector", "status.phase!=Succeeded,status.phase!=Failed")];
     let resource = Resource { group: "/api/v1", plural: "pods", namespace, name: None };
     let mut items: Vec<Item<PodMetadata>> = list_metadata(client, resource, &live).await?;
-    items.retain(|item| item.metadata.deletion_timestamp.is_none());
+    items.retain(|item| !item.metadata.is_leaving);
     let recorded = items.iter().filter(|item| item.metadata.annotations.get(RECORD).is_some()).count();
     Ok(Pods { all: items.len(), recorded })
 }

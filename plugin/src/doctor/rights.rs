@@ -29,7 +29,7 @@ pub(super) struct Right {
 }
 
 /// Verb, API group, resource, and what fails without the right. The first two are vital.
-const NEEDED: [(&str, &str, &str, &str); 19] = [
+const NEEDED: [(&str, &str, &str, &str); 23] = [
     ("list", "", "pods", "no command works"),
     ("get", "", "pods", "status cannot look into pods that may have drifted"),
     ("list", "", "configmaps", "drift by ConfigMaps is not found out"),
@@ -39,6 +39,8 @@ const NEEDED: [(&str, &str, &str, &str); 19] = [
     ("list", "apps", "replicasets", "Deployments are shown as ReplicaSets, and sync cannot restart them"),
     ("list", "apps", "controllerrevisions", "immutable sources that were made again are not found out"),
     ("get", "apps", "deployments", "rollouts of Deployments are not seen"),
+    ("get", "apps", "statefulsets", "rollouts of StatefulSets are not seen"),
+    ("get", "apps", "daemonsets", "rollouts of DaemonSets are not seen"),
     ("list", "apps", "deployments", "options on Deployments are not seen, nor by used-by those without pods"),
     (
         "list",
@@ -52,8 +54,10 @@ const NEEDED: [(&str, &str, &str, &str); 19] = [
     ("patch", "apps", "deployments", "sync cannot restart Deployments"),
     ("patch", "apps", "statefulsets", "sync cannot restart StatefulSets"),
     ("patch", "apps", "daemonsets", "sync cannot restart DaemonSets"),
+    ("patch", "", "pods", "adopt writes no records"),
     ("create", "", "pods/eviction", "sync --strategy evict replaces no pod"),
     ("create", "events.k8s.io", "events", "sync leaves no Event on what it restarts"),
+    ("list", "", "namespaces", "options on namespaces are not seen"),
 ];
 
 /// The same, where there are Argo Rollouts.

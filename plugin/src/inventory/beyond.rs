@@ -4,9 +4,10 @@
 use std::collections::{BTreeSet, HashMap};
 
 use reload_core::source::{Malformed, Source, SourceId, SourceKind};
+use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use super::{Inventory, Item, SourceMetadata};
+use super::{Inventory, SourceMetadata};
 
 /// By namespace.
 #[derive(Default)]
@@ -46,7 +47,11 @@ impl Inventory {
         json: Zeroizing<String>,
     ) -> Result<(), Malformed> {
         Source::parse(id.kind, json.as_bytes())?;
-        if let Ok(Item { metadata }) = serde_json::from_str::<Item<SourceMetadata>>(&json) {
+        #[derive(Deserialize)]
+        struct Whole {
+            metadata: SourceMetadata,
+        }
+        if let Ok(Whole { metadata }) = serde_json::from_str(&json) {
             self.sources.entry(namespace.to_owned()).or_default().insert(id.clone(), metadata);
         }
         self.beyond.planned.entry(namespace.to_owned()).or_default().insert(id.clone(), json);

@@ -23,7 +23,7 @@ struct Metadata {
 }
 
 /// The controllers of the Jobs of these pods; nothing is asked where no pod is a Job's. Whoever may not
-/// list Jobs sees those instead of CronJobs.
+/// list Jobs sees those instead of CronJobs, and is told why.
 ///
 /// # Errors
 /// When they cannot be listed for another reason than a missing right.
@@ -31,23 +31,21 @@ pub(super) async fn owners(
     client: &Client,
     namespace: Option<&str>,
     pods: &[PodMetadata],
-) -> Result<HashMap<Uid, Owner>, ApiError> {
+) -> Result<(HashMap<Uid, Owner>, Option<ApiError>), ApiError> {
     let is_of_job = |pod: &PodMetadata| {
         pod.controller.as_ref().is_some_and(|owner| owner.workload(&pod.namespace).kind == Kind::Job)
     };
     if !pods.iter().any(is_of_job) {
-        return Ok(HashMap::new());
+        return Ok((HashMap::new(), None));
     }
     let resource = Resource { group: "/apis/batch/v1", plural: "jobs", namespace, name: None };
     let jobs: Vec<Item> = match list_metadata(client, resource, &[]).await {
         Err(error) if error.is_forbidden() => {
             tracing::warn!("CronJobs are shown as Jobs: {error}");
-            Vec::new()
+            return Ok((HashMap::new(), Some(error)));
         }
         jobs => jobs?,
     };
-    Ok(jobs
-        .into_iter()
-        .filter_map(|Item { metadata: Metadata { uid, controller } }| Some((uid, controller?)))
-        .collect())
+    let owner = |Item { metadata: Metadata { uid, controller } }| Some((uid, controller?));
+    Ok((jobs.into_iter().filter_map(owner).collect(), None))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use reload_core::verdict::{Certainty, Reason, Verdict};
 
 use super::output::Output;
-use super::{StatusArgs, shown};
+use super::{Outcome, StatusArgs, shown};
 use crate::color::Paint;
 use crate::connection::ConnectionArgs;
 use crate::findings::find_held;
@@ -13,20 +13,20 @@ use crate::report::WorkloadReport;
 use crate::scope::Target;
 use crate::snapshot::Snapshot;
 
-/// The answer, and whether something is drifted that counts.
+/// The answer, and what it comes to.
 pub(super) async fn look(
     args: &StatusArgs,
     targets: &[Target],
     connection: &ConnectionArgs,
     paint: Paint,
-) -> anyhow::Result<(String, bool)> {
+) -> anyhow::Result<(String, Outcome)> {
     let snapshot = Arc::new(Snapshot::read(&args.filename)?);
     // A kubeconfig has no say in what files are about.
     let namespace = connection.namespace.as_deref().filter(|namespace| !namespace.is_empty());
     let selector = args.scope.selector();
     let found = find_held(&snapshot, namespace, selector, targets, &args.judgement).await?;
     let untimed = found.reports.iter().filter(|report| is_untimed(report)).count();
-    let (mut text, drifted) = shown(args, found, namespace, snapshot.taken_at(), paint)?;
+    let (mut text, outcome) = shown(args, found, namespace, snapshot.taken_at(), paint)?;
     if untimed > 0 && snapshot.lacks_managed_fields() {
         let advice = "the files do not tell when sources were written: \
                       write them with kubectl get --show-managed-fields";
@@ -38,7 +38,7 @@ pub(super) async fn look(
             }
         }
     }
-    Ok((text, drifted))
+    Ok((text, outcome))
 }
 
 /// Whether times of writing would tell more of it.

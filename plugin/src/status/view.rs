@@ -184,6 +184,7 @@ impl View<'_> {
                 count(|report| (report.verdict, report.certainty) == (Verdict::Current, Certainty::Inferred)),
                 "current, judged by times",
             ),
+            (count(|report| report.verdict == Verdict::Ignored), "left out"),
         ];
         let parts: Vec<String> = counts
             .into_iter()

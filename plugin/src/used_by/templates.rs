@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::annotations::OwnAnnotations;
-use crate::api::{ApiError, Resource, list_objects};
+use crate::api::{ApiError, Resource, is_there, list_objects};
 use crate::workload::{Kind, Owner, WorkloadName};
 
 /// The resources whose objects hold a pod template, with the kind of their objects.
@@ -54,7 +54,8 @@ struct Metadata {
     namespace: String,
     name: String,
     uid: String,
-    deletion_timestamp: Option<jiff::Timestamp>,
+    #[serde(default, rename = "deletionTimestamp", deserialize_with = "is_there")]
+    is_leaving: bool,
     #[serde(default, rename = "ownerReferences", deserialize_with = "Owner::controller")]
     controller: Option<Owner>,
     #[serde(default)]
@@ -204,7 +205,7 @@ impl Templates {
     }
 
     fn add_pod(&mut self, owners: &Owners, PodObject { metadata, spec }: PodObject) {
-        if metadata.deletion_timestamp.is_some() {
+        if metadata.is_leaving {
             return;
         }
         let workload = match &metadata.controller {

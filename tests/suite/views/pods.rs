@@ -57,6 +57,21 @@ async fn pods_are_shown_one_by_one_and_chosen_by_their_fields() -> Result<()> {
             let verdict = if of_all.is_empty() { "Current" } else { "Drifted" };
             ensure!(row.contains(verdict) && row.contains(of_all), "{field}: {one}");
         }
+        // Any pod may be named by itself, whatever owns it.
+        for (name, code, row) in [(&old, 1, "1/1"), (&new, 0, "Current")] {
+            let name = format!("pod/{name}");
+            let one = ns.reload(&["status", &name, "--all", "--exit-code"]).await?;
+            let shown = one.stdout.lines().find(|line| line.starts_with("deployment/web"));
+            ensure!(one.code == code && shown.is_some_and(|shown| shown.contains(row)), "{name}: {one}");
+        }
+        let sync = ns.reload(&["sync", &format!("pod/{old}")]).await?;
+        ensure!(sync.code == 2 && sync.stderr.contains("is one of deployment/web"), "{sync}");
+        for kind in [&["deployments", "-l", "app=web"] as &[&str], &["deploy.apps"]] {
+            let of_kind = ns.reload(&[&["status"], kind].concat()).await?.success()?;
+            ensure!(of_kind.stdout.contains("deployment/web"), "{of_kind}");
+        }
+        let other = ns.reload(&["status", "deployment.example.com"]).await?.success()?;
+        ensure!(!other.stdout.contains("deployment/web"), "{other}");
         let nowhere = ns.reload(&["status", "--field-selector", "spec.nodeName=nowhere"]).await?.success()?;
         assert_eq!(nowhere.stdout, "No pods found in namespace pods.\n");
         let wrong = ns.reload(&["status", "--field-selector", "spec.colour=red"]).await?;

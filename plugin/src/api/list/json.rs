@@ -1,52 +1,27 @@
-//! The items of a list, read one after the other while the answer comes.
+//! The items of a list in JSON.
 //!
-//! A parser that reads byte by byte is twice as slow as one that has a slice to read from, and the whole
-//! answer is too large to keep. So it is parsed out of a buffer: what is cut off at its end is begun
-//! again when there is more.
+//! A parser that reads byte by byte is twice as slow as one that has a slice to read from. So it is
+//! parsed out of a buffer: what is cut off at its end is begun again when there is more.
 
-use std::io::{self, Read};
+use std::io::Read;
 
 use serde::de::{DeserializeOwned, IgnoredAny};
-use zeroize::Zeroizing;
 
-/// How much is read at a time, in bytes.
-const PIECE: usize = 128 * 1024;
-
-/// Why there are no items.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum ItemsError {
-    /// The answer came to a premature end.
-    #[error("cut off")]
-    Cut(#[from] io::Error),
-    /// It is no list of such items. What is wrong with it is not said, since it may hold values.
-    #[error("malformed")]
-    Malformed,
-}
+use super::ItemsError;
+use super::buffer::Buffer;
 
 /// The `items` of a list: an object that may have other fields, which are skipped. `null` is none.
 ///
 /// # Errors
 /// When reading fails, or what is read is no such list.
 pub(super) fn read<T: DeserializeOwned>(reader: impl Read) -> Result<Vec<T>, ItemsError> {
-    Text::new(reader, PIECE).list()
+    Text(Buffer::new(reader)).list()
 }
 
 /// JSON of which a piece is in the buffer.
-struct Text<R> {
-    reader: R,
-    piece: usize,
-    /// Metadata of a Secret may hold a copy of its values.
-    buffer: Zeroizing<Vec<u8>>,
-    /// Where in the buffer the rest begins.
-    at: usize,
-    ended: bool,
-}
+struct Text<R>(Buffer<R>);
 
 impl<R: Read> Text<R> {
-    fn new(reader: R, piece: usize) -> Self {
-        Self { reader, piece, buffer: Zeroizing::new(Vec::with_capacity(2 * piece)), at: 0, ended: false }
-    }
-
     fn list<T: DeserializeOwned>(mut self) -> Result<Vec<T>, ItemsError> {
         let mut items = None;
         self.expect(b'{')?;
@@ -88,19 +63,19 @@ impl<R: Read> Text<R> {
     /// One value, and what it takes of the answer until it is whole.
     fn value<T: DeserializeOwned>(&mut self) -> Result<T, ItemsError> {
         loop {
-            let rest = self.buffer.get(self.at..).unwrap_or_default();
+            let rest = self.0.rest();
             let mut values = serde_json::Deserializer::from_slice(rest).into_iter();
             let value = values.next();
             let end = values.byte_offset();
             match value {
                 // A number that ends with the buffer may go on.
-                Some(Ok(value)) if end < rest.len() || self.ended => {
-                    self.at += end;
+                Some(Ok(value)) if end < rest.len() || self.0.is_whole() => {
+                    self.0.advance(end);
                     return Ok(value);
                 }
                 Some(Err(error)) if !error.is_eof() => return Err(ItemsError::Malformed),
-                _ if self.ended => return Err(ItemsError::Malformed),
-                _ => self.more()?,
+                _ if self.0.is_whole() => return Err(ItemsError::Malformed),
+                _ => self.0.more()?,
             }
         }
     }
@@ -108,7 +83,7 @@ impl<R: Read> Text<R> {
     /// Whether a comma follows, and not this.
     fn is_followed(&mut self, by: u8) -> Result<bool, ItemsError> {
         if self.peek()? == Some(b',') {
-            self.at += 1;
+            self.0.advance(1);
             return Ok(true);
         }
         self.expect(by)?;
@@ -119,35 +94,27 @@ impl<R: Read> Text<R> {
         if self.peek()? != Some(byte) {
             return Err(ItemsError::Malformed);
         }
-        self.at += 1;
+        self.0.advance(1);
         Ok(())
     }
 
     /// What comes after white space; `None` at the end.
     fn peek(&mut self) -> Result<Option<u8>, ItemsError> {
         loop {
-            match self.buffer.get(self.at) {
-                Some(b' ' | b'\n' | b'\r' | b'\t') => self.at += 1,
+            match self.0.rest().first() {
+                Some(b' ' | b'\n' | b'\r' | b'\t') => self.0.advance(1),
                 Some(byte) => return Ok(Some(*byte)),
-                None if self.ended => return Ok(None),
-                None => self.more()?,
+                None if self.0.is_whole() => return Ok(None),
+                None => self.0.more()?,
             }
         }
-    }
-
-    /// Forgets what was parsed and reads another piece.
-    fn more(&mut self) -> Result<(), ItemsError> {
-        self.buffer.drain(..self.at);
-        self.at = 0;
-        let piece = u64::try_from(self.piece).unwrap_or(u64::MAX);
-        let read = self.reader.by_ref().take(piece).read_to_end(&mut self.buffer)?;
-        self.ended = read < self.piece;
-        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+
     use serde::Deserialize;
 
     use super::*;
@@ -161,7 +128,7 @@ mod tests {
         {"name": "a", "more": "\"]}"}, {"more": null, "name": "Ü\u00fc\\"}] , "last": {}} "#;
 
     fn names(json: &str, piece: usize) -> Result<Vec<String>, ItemsError> {
-        let items: Vec<Item> = Text::new(json.as_bytes(), piece).list()?;
+        let items: Vec<Item> = Text(Buffer::by(piece, json.as_bytes())).list()?;
         Ok(items.into_iter().map(|item| item.name).collect())
     }
 
@@ -217,7 +184,7 @@ mod tests {
             }
         }
         let begun = br#"{"items": [{"name": "a"}, {"na"#;
-        let broken = Text::new(begun.chain(Broken), 8).list::<Item>();
+        let broken = Text(Buffer::by(8, begun.chain(Broken))).list::<Item>();
         assert!(
             matches!(broken, Err(ItemsError::Cut(error)) if error.kind() == io::ErrorKind::ConnectionReset)
         );
