@@ -3,7 +3,7 @@
 use futures::StreamExt;
 use http::StatusCode;
 use kube::Client;
-use kube::discovery::{Discovery, Scope, verbs};
+use kube::discovery::{ApiGroup, Discovery, Scope, verbs};
 use reload_core::hash_key::HashKey;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -28,8 +28,9 @@ const OF_ITS_OWN: [(&str, &str); 11] = [
     ("secrets", HashKey::SECRET_NAME),
 ];
 
-/// Kinds that are no possession of anybody.
-const FLEETING: [&str; 2] = ["events", "endpoints"];
+/// Kinds that are no possession of anybody, by their group.
+const FLEETING: [(&str, &str); 4] =
+    [("", "events"), ("events.k8s.io", "events"), ("", "endpoints"), ("metrics.k8s.io", "pods")];
 
 /// So many are named.
 const NAMED: usize = 5;
@@ -87,19 +88,8 @@ pub(super) async fn leftovers(client: &Client, namespace: &str, parts: &[Object]
             return Leftovers { foreign: Vec::new(), unknown };
         }
     };
-    let mut kinds = Vec::new();
-    for (resource, capabilities) in discovery.groups().flat_map(|group| group.recommended_resources()) {
-        let listed = capabilities.scope == Scope::Namespaced && capabilities.supports_operation(verbs::LIST);
-        let fleeting = FLEETING.contains(&resource.plural.as_str()) || resource.group == "metrics.k8s.io";
-        if listed && !fleeting {
-            let path = match resource.group.as_str() {
-                "" => format!("/api/{}", resource.version),
-                group => format!("/apis/{group}/{}", resource.version),
-            };
-            kinds.push((path, resource.plural));
-        }
-    }
-    let lists = futures::stream::iter(kinds).map(async |(path, plural)| {
+    let kinds = discovery.groups().flat_map(kinds);
+    let lists = futures::stream::iter(kinds.collect::<Vec<_>>()).map(async |(path, plural)| {
         let resource = Resource { group: &path, plural: &plural, namespace: Some(namespace), name: None };
         let items = list_metadata::<Item>(client, resource, &[]).await;
         (plural, items)
@@ -118,6 +108,25 @@ pub(super) async fn leftovers(client: &Client, namespace: &str, parts: &[Object]
     left.foreign.sort();
     left.unknown.sort();
     left
+}
+
+/// What of a group can be listed in a namespace, each as its path and plural, once: by the most stable of
+/// the versions in which it is served, since the group's preferred one need not have it.
+fn kinds(group: &ApiGroup) -> Vec<(String, String)> {
+    let mut kinds: Vec<(String, String)> = Vec::new();
+    for (resource, capabilities) in group.versions().flat_map(|version| group.versioned_resources(version)) {
+        let listed = capabilities.scope == Scope::Namespaced && capabilities.supports_operation(verbs::LIST);
+        let fleeting = FLEETING.contains(&(group.name(), resource.plural.as_str()));
+        let known = kinds.iter().any(|(_, plural)| *plural == resource.plural);
+        if listed && !fleeting && !known {
+            let path = match group.name() {
+                ApiGroup::CORE_GROUP => format!("/api/{}", resource.version),
+                name => format!("/apis/{name}/{}", resource.version),
+            };
+            kinds.push((path, resource.plural));
+        }
+    }
+    kinds
 }
 
 fn foreign(plural: &str, items: Vec<Item>, parts: &[Object]) -> Vec<String> {
