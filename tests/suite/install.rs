@@ -6,6 +6,8 @@ mod cluster;
 mod refusals;
 #[path = "install/removal.rs"]
 mod removal;
+#[path = "install/secrets.rs"]
+mod secrets;
 #[path = "install/terminal.rs"]
 mod terminal;
 #[path = "install/values.rs"]
