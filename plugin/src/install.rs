@@ -79,7 +79,8 @@ struct ApplyArgs {
     #[arg(long)]
     reset_values: bool,
 
-    /// Take fields over that others have set to something else.
+    /// Take over fields that others have set to something else, and objects that were there before and
+    /// are of no installation; uninstall then deletes those.
     #[arg(long)]
     force_conflicts: bool,
 

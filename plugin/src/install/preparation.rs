@@ -52,6 +52,14 @@ pub(super) async fn prepare(
     );
     let values = values(&found, asked, args.reset_values, screen)?;
     let manifest = noted(render(namespace, &values)?, &values);
+    let strangers: Vec<String> =
+        found.strangers(&manifest).iter().map(|object| object.id.to_string()).collect();
+    anyhow::ensure!(
+        strangers.is_empty() || args.force_conflicts,
+        "there is already {}, and nothing says that it is of an installation: delete or rename it, or take it \
+         over by --force-conflicts (uninstall then deletes it)",
+        strangers.join(", ")
+    );
     for error in &found.unseen {
         screen.tell(&format!("Objects of a former version may be left over: {error}"));
     }
