@@ -12,6 +12,8 @@ mod secrets;
 mod terminal;
 #[path = "install/values.rs"]
 mod values;
+#[path = "install/version.rs"]
+mod version;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,7 +21,7 @@ use anyhow::{Context, Result, ensure};
 use reload_tests::helm::RELEASE;
 use reload_tests::listing::{difference, listing};
 use reload_tests::manifest::config_map;
-use reload_tests::{Cluster, Namespace, Output, Source, Workload, eventually, with_namespace};
+use reload_tests::{Cluster, Namespace, Output, Source, Workload, with_namespace};
 use serde_json::{Value, json};
 
 use cluster::{LIMIT, Server, cluster, install};
