@@ -88,10 +88,13 @@ impl Plan {
 
     /// The webhook's image.
     pub(super) fn image(&self) -> &str {
-        let deployment = self.steps.iter().find(|step| step.object.is(DEPLOYMENT));
-        let image =
-            deployment.and_then(|step| step.object.json.pointer("/spec/template/spec/containers/0/image"));
-        image.and_then(Value::as_str).unwrap_or_default()
+        self.webhook().and_then(|container| container["image"].as_str()).unwrap_or_default()
+    }
+
+    /// The webhook's container.
+    fn webhook(&self) -> Option<&Value> {
+        let deployment = self.steps.iter().find(|step| step.object.is(DEPLOYMENT))?;
+        deployment.object.json.pointer("/spec/template/spec/containers/0")
     }
 
     /// What would be done, for a person who is asked, or who only wants to know.
@@ -114,3 +117,9 @@ impl Plan {
         text
     }
 }
+    /// Whether the webhook records what Secrets hold.
+    pub(super) fn records_secrets(&self) -> bool {
+        let arguments = self.webhook().and_then(|container| container["args"].as_array());
+        arguments.is_some_and(|arguments| arguments.iter().any(|argument| argument == "--secrets=true"))
+    }
+

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::change::Change;
 use super::plan::{Plan, Step};
-use super::proof::{Proof, prove};
+use super::proof::{Probe, Proof};
 use super::{VERSION, Voice};
 use crate::bar::Bar;
 use crate::installation::NAME;
@@ -122,10 +122,16 @@ impl Session<'_> {
     async fn proven(&self, plan: &Plan, patience: &Patience<'_>) -> anyhow::Result<String> {
         let registration = self.trusted(patience).await?;
         patience.bar.tell("is ready; trying a pod by dry run");
-        match prove(self.objects.client, &registration, plan.image(), patience.deadline).await {
+        let probe = Probe {
+            client: self.objects.client,
+            namespace: self.namespace,
+            image: plan.image(),
+            secrets: plan.records_secrets(),
+        };
+        match probe.prove(&registration, patience.deadline).await {
             Proof::Recorded(namespace) => Ok(namespace),
-            Proof::Unrecorded(namespace) => {
-                anyhow::bail!("a pod that was tried in namespace {namespace} came back without a record")
+            Proof::Unrecorded { namespace, why } => {
+                anyhow::bail!("a pod that was tried in namespace {namespace} {why}")
             }
             Proof::Untried(whys) => {
                 anyhow::bail!("no pod could be tried ({}): it may record all the same", whys.join("; "))
