@@ -2,6 +2,8 @@
 
 #[path = "install/cluster.rs"]
 mod cluster;
+#[path = "install/outage.rs"]
+mod outage;
 #[path = "install/refusals.rs"]
 mod refusals;
 #[path = "install/removal.rs"]
