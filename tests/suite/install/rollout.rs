@@ -167,6 +167,38 @@ async fn a_record_of_what_could_not_be_read_is_no_proof() -> Result<()> {
     kubectl.run(&["delete", "namespace", RELEASE]).await.map(drop)
 }
 
+/// One that may make no Secret finds its certificates, and no hash key.
+#[tokio::test]
+async fn without_a_hash_key_nothing_is_proven_where_secrets_are_recorded() -> Result<()> {
+    let (cluster, _one) = cluster().await?;
+    let kubectl = cluster.kubectl();
+    let (_, server) = install(cluster, &[]).await?;
+    drop(server);
+    let (inside, account) = (["-n", RELEASE], format!("--serviceaccount={RELEASE}:keyless"));
+    let certificates =
+        ["--verb=get,update", "--resource=secrets", "--resource-name=kubectl-reload-certificates"];
+    kubectl.run(&[&["create", "serviceaccount", "keyless"], &inside[..]].concat()).await?;
+    kubectl.run(&[&["create", "role", "keyless"], &certificates[..], &inside].concat()).await?;
+    let bind = ["create", "rolebinding", "keyless", "--role=keyless", &account];
+    kubectl.run(&[&bind[..], &inside].concat()).await?;
+    for role in ["registration", "sources"] {
+        let (name, role) = (format!("keyless-{role}"), format!("--clusterrole={RELEASE}-{role}"));
+        kubectl.run(&["create", "clusterrolebinding", &name, &role, &account]).await?;
+    }
+    kubectl.run(&[&["delete", "secret", "kubectl-reload-hash-key"], &inside[..]].concat()).await?;
+    let server = Server::start_as(cluster, RELEASE, Some("keyless")).await?;
+    let output = kubectl.reload(&["install", "--yes", "--timeout=20s"]).await?;
+    ensure!(output.code == 1 && !output.stdout.contains("came back with a record"), "{output}");
+    let text = "there is no Secret kubectl-reload-hash-key in namespace kubectl-reload";
+    ensure!(output.stderr.contains(text), "{output}");
+    // Where none are recorded, none is needed.
+    kubectl.reload(&["install", "--yes", "--timeout=60s", "--set", "secrets=false"]).await?.success()?;
+    drop(server);
+    kubectl.run(&["delete", "clusterrolebinding", "keyless-registration", "keyless-sources"]).await?;
+    remove(cluster, &[]).await?;
+    kubectl.run(&["delete", "namespace", RELEASE]).await.map(drop)
+}
+
 #[tokio::test]
 async fn the_proof_keeps_to_what_namespaces_ask_for_and_finds_one_that_takes_pods() -> Result<()> {
     let (cluster, _one) = cluster().await?;
