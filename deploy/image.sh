@@ -79,5 +79,12 @@ echo '{"imageLayoutVersion":"1.0.0"}' >"$work/image/oci-layout"
 # Put in place whole: somebody may be reading the last one.
 archive=$folder/$binary.tar
 pack "$work/image" "$archive.$$"
+# What each node has to pull, in bytes; builds for tests hold what a release does without.
+most=20000000
+size=$(wc -c <"$archive.$$" | tr -d ' ')
+if [[ $profile = release ]] && ((size > most)); then
+  rm "$archive.$$"
+  fail "the image has $size bytes, and may have $most: see what has grown with cargo bloat"
+fi
 mv "$archive.$$" "$archive"
 realpath "$archive"

@@ -8,12 +8,18 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
-tool() { echo "$(../tests/control-plane/build.sh "$1")/$1"; }
+# What runs in $(...) goes on after an error, whatever is set here: each step says that it does not.
+tool() {
+  local folder
+  folder=$(../tests/control-plane/build.sh "$1") || return
+  echo "$folder/$1"
+}
 
 install() {
   local helm rendered
-  helm=$(tool helm)
-  rendered=$("$helm" template kubectl-reload chart --namespace kubectl-reload --no-hooks --set createNamespace=true)
+  helm=$(tool helm) || return
+  rendered=$("$helm" template kubectl-reload chart --namespace kubectl-reload --no-hooks --set createNamespace=true) ||
+    return
   echo "# Made from the chart by \`make manifests\`: change that."
   # No Helm will ever look after these objects.
   sed -E '/^    (app\.kubernetes\.io\/managed-by|helm\.sh\/chart): /d; /^# Source: /d' <<<"$rendered"
@@ -21,7 +27,7 @@ install() {
 
 readme() {
   local helm_docs
-  helm_docs=$(tool helm-docs)
+  helm_docs=$(tool helm-docs) || return
   "$helm_docs" --chart-search-root=chart --template-files=README.md.gotmpl --sort-values-order=file \
     --document-dependency-values=false --log-level=error --dry-run
 }
@@ -30,7 +36,9 @@ case ${1:-} in
   install.yaml) install ;;
   README.md) readme ;;
   *)
-    made=$(install) && echo "$made" >install.yaml
-    made=$(readme) && echo "$made" >chart/README.md
+    made=$(install)
+    echo "$made" >install.yaml
+    made=$(readme)
+    echo "$made" >chart/README.md
     ;;
 esac

@@ -54,8 +54,9 @@ pub(crate) struct InstallArgs {
 
 /// Upgrades the webhook to the version of this plugin, with the values that it was installed with.
 ///
-/// Does what install does, where there is an installation. The old pods go on recording until new ones
-/// are ready; the registration changes after that; what is not part of this version is deleted at last.
+/// Does what install does, where there is an installation. The old pods go on recording, with their
+/// rights, until new ones are ready; the registration changes after that; what is not part of this
+/// version is deleted at last. An image.tag or image.digest that was set has to be set anew.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   kubectl reload upgrade
@@ -79,7 +80,8 @@ struct ApplyArgs {
     #[arg(long)]
     reset_values: bool,
 
-    /// Take fields over that others have set to something else.
+    /// Take over fields that others have set to something else, and objects that were there before and
+    /// are of no installation; uninstall then deletes those.
     #[arg(long)]
     force_conflicts: bool,
 

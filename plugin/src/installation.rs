@@ -25,6 +25,9 @@ pub(crate) const NAME: &str = "kubectl-reload";
 /// The name of the webhook's registration.
 pub(crate) const REGISTRATION_NAME: &str = "zz-kubectl-reload";
 
+/// The Secret of the webhook's own certificates, unless its flags say otherwise.
+pub(crate) const CERTIFICATES: &str = "kubectl-reload-certificates";
+
 /// The label that says of which version something is.
 const VERSION: &str = "app.kubernetes.io/version";
 

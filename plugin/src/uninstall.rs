@@ -1,14 +1,15 @@
 //! `kubectl reload uninstall`: the webhook out of the cluster, without a trace.
 
-mod hash_key;
 mod leftovers;
 mod records;
+mod secrets;
 mod session;
 
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
+use reload_core::hash_key::HashKey;
 
 use crate::api::ApiError;
 use crate::connection::{Connection, ConnectionArgs};
@@ -27,13 +28,15 @@ use crate::screen::Screen;
 use crate::sync::parse_timeout;
 use leftovers::{Leftovers, leftovers};
 use records::{RecordedPod, recorded};
+use secrets::{OwnSecret, ownerless};
 use session::Session;
 
 /// Takes the webhook away: its registration first, its namespace last.
 ///
 /// Deletes what install has made and nothing else: a namespace with anything else in it stays. Records
 /// stay on pods unless --purge; those of Secrets can be compared no more once the hash key is gone, and
-/// say so. Exits with 1 when something is left.
+/// say so. The hash key goes with the webhook's account; one that was kept is named among what goes.
+/// Exits with 1 when something is left, or could not be looked at.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   kubectl reload uninstall --dry-run=client
@@ -69,6 +72,10 @@ pub(crate) struct UninstallArgs {
 struct Removal {
     /// In order: the registration first, without the namespace.
     objects: Vec<Object>,
+    /// Those that the webhook has made and nobody owns.
+    secrets: Vec<OwnSecret>,
+    /// Why it is not known whether there are some.
+    unseen: Option<ApiError>,
     /// Where it is part of the installation.
     namespace: Option<Object>,
     /// What else is in it.
@@ -94,7 +101,7 @@ pub(crate) async fn run(
     let lines = removal.lines("to be deleted");
     if lines.is_empty() {
         voice.screen.say(&format!("There is no installation in namespace {namespace}."))?;
-        return Ok(ExitCode::SUCCESS);
+        return Ok(ExitCode::from(u8::from(removal.leftovers.is_unknown())));
     }
     let mode = args.mode.dry_run;
     if mode == DryRun::None && !args.yes {
@@ -140,12 +147,18 @@ async fn removal(
     parts.sort_by_key(|object| KINDS.iter().position(|kind| kind == object.id.kind));
     let own = found.live.iter().find(|object| object.is(NAMESPACE));
     let own = own.filter(|_| found.namespace == Standing::Ours && !args.keep_hash_key).cloned();
+    let (mut secrets, unseen) = match ownerless(objects.client, namespace).await {
+        Ok(secrets) => (secrets, None),
+        Err(error) if error.is_forbidden() => (Vec::new(), Some(error)),
+        Err(error) => return Err(error),
+    };
+    secrets.retain(|secret| !args.keep_hash_key || secret.name != HashKey::SECRET_NAME);
     let leftovers = match own.is_some() {
-        true => leftovers(objects.client, namespace, &parts).await,
+        true => leftovers(objects.client, namespace, &parts, &secrets).await,
         false => Leftovers::default(),
     };
     let pods = if args.purge { recorded(objects.client).await? } else { Vec::new() };
-    Ok(Removal { objects: parts, namespace: own, leftovers, pods })
+    Ok(Removal { objects: parts, secrets, unseen, namespace: own, leftovers, pods })
 }
 
 /// What has a name of the installation, and is not known to be part of it.
@@ -154,7 +167,7 @@ fn tell_what_stays(found: &Found, removal: &Removal, screen: &Screen) {
     for object in found.live.iter().filter(|object| !object.is(NAMESPACE) && !goes(object)) {
         screen.tell(&format!("{} stays: nothing says that install has made it", object.id));
     }
-    for error in &found.unseen {
+    for error in found.unseen.iter().chain(&removal.unseen) {
         screen.tell(&format!("Something may be left over: {error}"));
     }
     if removal.namespace.is_some()
@@ -168,11 +181,13 @@ impl Removal {
     /// What goes, a line each.
     fn lines(&self, words: &str) -> Vec<String> {
         let namespace = self.namespace.iter().filter(|_| self.leftovers.why_kept().is_none());
-        let objects = self.objects.iter().chain(namespace);
-        let mut lines: Vec<String> = objects.map(|object| format!("{} {words}", object.id)).collect();
+        let mut lines: Vec<String> =
+            self.objects.iter().map(|object| format!("{} {words}", object.id)).collect();
+        lines.extend(self.secrets.iter().map(|secret| format!("{secret} {words}")));
         if !self.pods.is_empty() {
             lines.push(format!("records of {} pods {words}", self.pods.len()));
         }
+        lines.extend(namespace.map(|namespace| format!("{} {words}", namespace.id)));
         lines
     }
 }

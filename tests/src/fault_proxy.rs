@@ -66,6 +66,8 @@ pub struct FaultProxy {
 struct Shared {
     client: Client,
     fault: Mutex<Option<Fault>>,
+    /// What every request meets from the first one on that is of this method and whose path begins so.
+    awaited: Mutex<Option<(Method, String, Fault)>>,
     seen: Mutex<Vec<Seen>>,
     /// How far its clock is ahead.
     ahead: Mutex<SignedDuration>,
@@ -95,6 +97,7 @@ impl FaultProxy {
         let shared = Arc::new(Shared {
             client: cluster.client().await?,
             fault: Mutex::default(),
+            awaited: Mutex::default(),
             seen: Mutex::default(),
             ahead: Mutex::default(),
         });
@@ -118,8 +121,14 @@ impl FaultProxy {
         }
     }
 
+    /// The same, from the first request of this method on whose path begins so: in the midst of a command.
+    pub fn fail_from(&self, method: Method, path: &str, fault: Fault) {
+        *lock(&self.shared.awaited) = Some((method, path.to_owned(), fault));
+    }
+
     /// Ends the fault. A request that is held up goes on being so.
     pub fn mend(&self) -> Result<()> {
+        *lock(&self.shared.awaited) = None;
         *lock(&self.shared.fault) = None;
         let mut server = lock(&self.server);
         if server.is_none() {
@@ -180,6 +189,12 @@ impl Server {
 async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let seen =
         Seen { at: Instant::now(), method: request.method().clone(), path: request.uri().path().to_owned() };
+    let begins = |(method, path, _): &mut (Method, String, Fault)| {
+        seen.method == *method && seen.path.starts_with(path.as_str())
+    };
+    if let Some((_, _, fault)) = lock(&shared.awaited).take_if(begins) {
+        *lock(&shared.fault) = Some(fault);
+    }
     lock(&shared.seen).push(seen);
     let fault = *lock(&shared.fault);
     match fault {

@@ -57,6 +57,35 @@ async fn kustomize_gives_the_same_objects() -> Result<()> {
     Ok(())
 }
 
+/// To YAML a bare 123 is a number.
+#[tokio::test]
+async fn a_name_of_digits_is_a_name() -> Result<()> {
+    let helm = Helm::without_cluster().await?;
+    let sets = ["--set-string=fullnameOverride=456", "--set-string=priorityClassName=789"];
+    for file in files()? {
+        let chart = chart().display().to_string();
+        let render = ["template", "321", &chart, "-n", "123", &argument(&file), "--set=createNamespace=true"];
+        let text = helm.output(&[&render[..], &sets].concat()).await?.success()?.stdout;
+        for manifest in documents(&text)? {
+            no_name_is_a_number(&manifest).with_context(|| format!("{file:?}: {manifest}"))?;
+        }
+    }
+    Ok(())
+}
+
+fn no_name_is_a_number(value: &Value) -> Result<()> {
+    match value {
+        Value::Object(fields) => fields.iter().try_for_each(|(field, value)| {
+            let names =
+                ["name", "namespace", "secretName", "priorityClassName", "app.kubernetes.io/instance"];
+            ensure!(!names.contains(&field.as_str()) || !value.is_number(), "{field} is {value}");
+            no_name_is_a_number(value)
+        }),
+        Value::Array(items) => items.iter().try_for_each(no_name_is_a_number),
+        _ => Ok(()),
+    }
+}
+
 /// GitOps tools render it again and again, and compare.
 #[tokio::test]
 async fn rendered_twice_it_gives_the_same_bytes_and_looks_at_no_cluster() -> Result<()> {

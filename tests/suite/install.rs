@@ -2,14 +2,22 @@
 
 #[path = "install/cluster.rs"]
 mod cluster;
+#[path = "install/outage.rs"]
+mod outage;
 #[path = "install/refusals.rs"]
 mod refusals;
 #[path = "install/removal.rs"]
 mod removal;
+#[path = "install/rollout.rs"]
+mod rollout;
+#[path = "install/secrets.rs"]
+mod secrets;
 #[path = "install/terminal.rs"]
 mod terminal;
 #[path = "install/values.rs"]
 mod values;
+#[path = "install/version.rs"]
+mod version;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +25,7 @@ use anyhow::{Context, Result, ensure};
 use reload_tests::helm::RELEASE;
 use reload_tests::listing::{difference, listing};
 use reload_tests::manifest::config_map;
-use reload_tests::{Cluster, Namespace, Output, Source, Workload, eventually, with_namespace};
+use reload_tests::{Cluster, Namespace, Output, Source, Workload, with_namespace};
 use serde_json::{Value, json};
 
 use cluster::{LIMIT, Server, cluster, install};
@@ -137,11 +145,19 @@ async fn what_kubectl_has_applied_is_upgraded_and_taken_away() -> Result<()> {
 async fn dry_runs_write_nothing() -> Result<()> {
     let (cluster, _one) = cluster().await?;
     let before = listing(cluster).await?;
-    for (mode, suffix) in [("client", " (dry run)"), ("server", " (server dry run)")] {
+    // The server tries nothing in a namespace that is not there.
+    let untried = " created (dry run: the server cannot try it yet)";
+    for (mode, suffix, count) in [("client", " (dry run)", 0), ("server", " (server dry run)", 6)] {
         let mode = format!("--dry-run={mode}");
         let output = cluster.kubectl().reload(&["install", &mode, "--set", "replicas=3"]).await?.success()?;
         assert_eq!(output.stdout.lines().count(), 14, "{output}");
-        ensure!(output.stdout.lines().all(|line| line.ends_with(&format!("created{suffix}"))), "{output}");
+        assert_eq!(output.stdout.matches(untried).count(), count, "{output}");
+        let mut tried = output.stdout.lines().filter(|line| !line.ends_with(untried));
+        ensure!(tried.all(|line| line.ends_with(&format!("created{suffix}"))), "{output}");
+        ensure!(
+            output.stdout.starts_with(&format!("namespace/kubectl-reload created{suffix}\n")),
+            "{output}"
+        );
         let output = cluster.kubectl().reload(&["uninstall", &mode]).await?.success()?;
         assert_eq!(output.stdout, "There is no installation in namespace kubectl-reload.\n");
         unchanged(cluster, &before).await?;
@@ -158,82 +174,6 @@ async fn dry_runs_write_nothing() -> Result<()> {
         unchanged(cluster, &installed).await?;
         assert_eq!(versions(cluster).await?, known);
     }
-    remove(cluster, &[]).await.map(drop)
-}
-
-#[tokio::test]
-async fn a_webhook_that_is_not_ready_is_not_registered_and_one_from_before_goes_on() -> Result<()> {
-    let (cluster, _one) = cluster().await?;
-    let kubectl = cluster.kubectl();
-    // Pods with it are refused.
-    let broken = ["--yes", "--timeout=3s", "--set", "priorityClassName=absent"];
-    let output = kubectl.reload(&[&["install"], &broken[..]].concat()).await?;
-    ensure!(output.code == 1, "{output}");
-    for text in [
-        "the webhook is not ready: 0 of 2 pods up to date and available",
-        "no PriorityClass with name absent was found",
-        "It is not registered",
-        "kubectl reload doctor",
-    ] {
-        ensure!(output.stderr.contains(text), "{text:?} is not in {output}");
-    }
-    let registered = kubectl.output(&[&["get"], &REGISTRATION[..]].concat()).await?;
-    ensure!(registered.stderr.contains("NotFound"), "{registered}");
-
-    // It goes on from there.
-    let (_, _server) = install(cluster, &["--set", "priorityClassName="]).await?;
-    let registered = versions(cluster).await?.remove("MutatingWebhookConfiguration zz-kubectl-reload");
-    let broken = [&["upgrade"], &broken[..], &["--set", "webhook.timeoutSeconds=3"]].concat();
-    let output = kubectl.reload(&broken).await?;
-    ensure!(output.code == 1 && output.stderr.contains("pods from before are as they were"), "{output}");
-    assert_eq!(versions(cluster).await?.remove("MutatingWebhookConfiguration zz-kubectl-reload"), registered);
-    let available = ["deployment", RELEASE, "-n", RELEASE];
-    assert_eq!(kubectl.json(&available).await?["status"]["availableReplicas"], 2);
-    remove(cluster, &[]).await.map(drop)
-}
-
-#[tokio::test]
-async fn a_webhook_that_records_nothing_is_told_and_left_as_it_is() -> Result<()> {
-    let (cluster, _one) = cluster().await?;
-    // Its pods are ready, as fake ones are, and nobody answers.
-    let output = cluster.kubectl().reload(&["install", "--yes", "--timeout=3s"]).await?;
-    ensure!(output.code == 1, "{output}");
-    for text in ["has not set the registration's caBundle", "Nothing was taken back", "kubectl reload doctor"]
-    {
-        ensure!(output.stderr.contains(text), "{text:?} is not in {output}");
-    }
-    ensure!(bundle(cluster).await?.is_empty());
-    let output = cluster.kubectl().reload(&["upgrade", "--wait=false", "--yes"]).await?.success()?;
-    ensure!(output.stdout.contains("it was not waited for"), "{output}");
-    remove(cluster, &[]).await.map(drop)
-}
-
-#[tokio::test]
-async fn the_proof_keeps_to_what_namespaces_ask_for_and_finds_one_that_takes_pods() -> Result<()> {
-    let (cluster, _one) = cluster().await?;
-    let kubectl = cluster.kubectl();
-    let restrict = ["label", "namespace", "default", "pod-security.kubernetes.io/enforce=restricted"];
-    kubectl.run(&restrict).await?;
-    let quota = |hard: Value| json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "proof"}, "spec": {"hard": hard}});
-    let asks =
-        json!({"limits.cpu": "1", "limits.memory": "1Gi", "requests.cpu": "1", "requests.memory": "1Gi"});
-    kubectl.apply(&[quota(asks)]).await?;
-    let (output, server) = install(cluster, &[]).await?;
-    ensure!(output.stdout.contains("one tried in namespace default came back"), "{output}");
-    with_namespace(cluster, "open", async |_| {
-        kubectl.apply(&[quota(json!({"pods": "0"}))]).await?;
-        let again = async || {
-            let output = kubectl.reload(&["install", "--yes", "--timeout=60s"]).await?.success()?;
-            ensure!(output.stdout.contains("one tried in namespace "), "{output}");
-            ensure!(!output.stdout.contains("in namespace default came back"), "{output}");
-            Ok(())
-        };
-        eventually("the quota is in force", LIMIT, again).await
-    })
-    .await?;
-    kubectl.run(&["delete", "resourcequota", "proof"]).await?;
-    kubectl.run(&["label", "namespace", "default", "pod-security.kubernetes.io/enforce-"]).await?;
-    drop(server);
     remove(cluster, &[]).await.map(drop)
 }
 

@@ -184,6 +184,48 @@ fn the_workflows_name_each_action_by_its_digest_and_its_version() -> Result<()> 
     Ok(())
 }
 
+/// Of a command within another one's words nobody hears that it failed.
+#[test]
+fn no_step_of_a_workflow_hides_that_a_command_failed() -> Result<()> {
+    for workflow in ["release", "test"] {
+        for line in file(&format!(".github/workflows/{workflow}.yml"))?.lines() {
+            let hides = line.contains("<(") || line.contains("echo") && line.contains("$(");
+            ensure!(!hides, "{workflow}.yml: {line}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+#[cfg_attr(not(unix), ignore = "it is a shell script")]
+fn where_helm_fails_the_manifests_stay_as_they_are() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let path = |name: &str| folder.path().join(name);
+    std::fs::create_dir_all(path("deploy/chart"))?;
+    std::fs::create_dir_all(path("tests"))?;
+    std::fs::copy(root().join("deploy/manifests.sh"), path("deploy/manifests.sh"))?;
+    text(Command::new("cp").arg("-R").args([root().join("tests/control-plane"), path("tests")]).output()?)?;
+    for made in ["deploy/install.yaml", "deploy/chart/README.md"] {
+        std::fs::write(path(made), "as it was\n")?;
+    }
+    std::fs::create_dir(path("assets"))?;
+    for tool in ["helm", "helm-docs"] {
+        let tool = path("assets").join(tool);
+        std::fs::write(&tool, "#!/bin/sh\necho half\nexit 1\n")?;
+        text(Command::new("chmod").arg("+x").arg(&tool).output()?)?;
+    }
+    for arguments in [&[] as &[&str], &["install.yaml"], &["README.md"]] {
+        let mut command = Command::new(path("deploy/manifests.sh"));
+        command.args(arguments).env("KUBEBUILDER_ASSETS", path("assets"));
+        let output = command.env("KUBECTL_RELOAD_CACHE", path("cache")).output()?;
+        assert!(!output.status.success(), "{arguments:?}");
+    }
+    for made in ["deploy/install.yaml", "deploy/chart/README.md"] {
+        assert_eq!(std::fs::read_to_string(path(made))?, "as it was\n", "{made}");
+    }
+    Ok(())
+}
+
 #[test]
 fn the_dockerfile_and_the_build_without_an_engine_define_one_image() -> Result<()> {
     let (dockerfile, script) = (file("deploy/Dockerfile")?, file("deploy/image.sh")?);

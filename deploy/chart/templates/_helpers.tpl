@@ -19,7 +19,7 @@
 {{/* The plugin finds the webhook by its name, which nameOverride therefore leaves alone. */}}
 {{- define "kubectl-reload.selectorLabels" -}}
 app.kubernetes.io/name: {{ .Chart.Name }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
 {{- define "kubectl-reload.labels" -}}
@@ -92,7 +92,7 @@ kubectl-reload
 {{- define "kubectl-reload.subjects" -}}
 - kind: ServiceAccount
   name: {{ include "kubectl-reload.serviceAccountName" . }}
-  namespace: {{ .Release.Namespace }}
+  namespace: {{ .Release.Namespace | quote }}
 {{- end }}
 
 {{/* Without the fields that are set to null, which Helm keeps where a parent chart sets them. */}}
@@ -116,7 +116,7 @@ kubectl-reload
 serverName: {{ include "kubectl-reload.hostname" $root }}
 ca:
   secret:
-    name: {{ include "kubectl-reload.tls" $root }}
+    name: {{ include "kubectl-reload.tls" $root | quote }}
     key: ca.crt
 {{- else -}}
 # The CA is in the registration alone. What is scraped are counts.

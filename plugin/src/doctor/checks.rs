@@ -5,7 +5,7 @@ use k8s_openapi::api::admissionregistration::v1::MutatingWebhook;
 use kube::core::{Selector, SelectorExt as _};
 use reload_core::hash_key::HashKey;
 
-use super::facts::{CERTIFICATES, Deployed, Endpoint, Facts, Namespace};
+use super::facts::{Deployed, Endpoint, Facts, Namespace};
 use super::finding::Finding;
 use crate::installation::LABEL;
 use crate::version::{OLDEST, minor};
@@ -182,15 +182,16 @@ fn endpoint(facts: &Facts) -> Finding {
 
 fn certificate(facts: &Facts) -> Vec<Finding> {
     let look = "look at the webhook's log: it renews by itself";
+    let name = facts.certificates();
     let found = match &facts.certificate {
         Err(why) => return vec![Finding::unknown("certificate", why)],
         Ok(None) => {
-            let message = format!("not known: there is no Secret {CERTIFICATES}");
+            let message = format!("not known: there is no Secret {name}");
             let remedy = "where certificates come as files, check what makes them";
             return vec![Finding::yellow("certificate", message, remedy)];
         }
         Ok(Some(Err(why))) => {
-            let message = format!("Secret {CERTIFICATES} holds no certificate: {why}");
+            let message = format!("Secret {name} holds no certificate: {why}");
             return vec![Finding::red("certificate", message, look)];
         }
         Ok(Some(Ok(found))) => found,
@@ -246,7 +247,7 @@ fn version(facts: &Facts) -> Option<Finding> {
         return Some(Finding::yellow("version", message, remedy));
     };
     let message = format!("plugin v{plugin}, webhook v{webhook}");
-    Some(match minor(plugin) == minor(webhook) {
+    Some(match go_together(plugin, webhook) {
         true => Finding::green("version", message),
         false => Finding::yellow(
             "version",
@@ -254,6 +255,14 @@ fn version(facts: &Facts) -> Option<Finding> {
             "upgrade the older one, the webhook by what installed it, as with kubectl reload upgrade",
         ),
     })
+}
+
+/// Those of one minor version, or of the next.
+fn go_together(plugin: &str, webhook: &str) -> bool {
+    match (minor(plugin), minor(webhook)) {
+        (Some(plugin), Some(webhook)) => plugin.0 == webhook.0 && plugin.1.abs_diff(webhook.1) <= 1,
+        _ => plugin == webhook,
+    }
 }
 
 /// Those whose pods the registration does not choose, but for its own and the system's.

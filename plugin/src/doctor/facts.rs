@@ -17,11 +17,8 @@ use super::certificate::Certificate;
 use super::rights::{self, Right};
 use crate::annotations::OwnAnnotations;
 use crate::api::{ApiError, Resource, get_metadata, get_object, get_path, is_there, list_metadata};
-use crate::installation::{WebhookVersion, deployment};
+use crate::installation::{CERTIFICATES, WebhookVersion, deployment};
 use crate::version::ServerVersion;
-
-/// The Secret of the webhook's own certificates.
-pub(super) const CERTIFICATES: &str = "kubectl-reload-certificates";
 
 /// How long the webhook may take to answer; the API server itself waits longer for a connection.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -65,6 +62,8 @@ pub(super) struct Deployed {
     pub(super) desired: i32,
     pub(super) ready: i32,
     pub(super) version: Option<String>,
+    /// The Secret of its own certificates, where its flags name one.
+    pub(super) certificates: Option<String>,
 }
 
 /// Whether the webhook answers.
@@ -126,12 +125,14 @@ impl Facts {
             return Self::nothing(place, plugin, now, why.clone());
         }
         let install = place.install_namespace.as_str();
-        let (rights, webhook, deployed, hash_key, chain, namespaces, pods) = tokio::join!(
+        let deployed = told(deployment(client, install).await);
+        let deployed = deployed.map(|found| found.as_ref().map(Deployed::of));
+        let certificates = certificates(&deployed);
+        let (rights, webhook, hash_key, chain, namespaces, pods) = tokio::join!(
             rights::fetch(client, &place),
             registration(client, &place.registration),
-            deployment(client, install),
             secret(client, install, HashKey::SECRET_NAME),
-            secret(client, install, CERTIFICATES),
+            secret(client, install, certificates),
             namespaces(client, place.namespace.as_deref()),
             pods(client, place.namespace.as_deref()),
         );
@@ -145,7 +146,7 @@ impl Facts {
             now,
             server,
             rights: told(rights),
-            deployed: told(deployed).map(|found| found.as_ref().map(Deployed::of)),
+            deployed,
             hash_key: told(hash_key)
                 .map(|found| found.map(|secret| Some(HashKey::from_secret(&secret)?.id().to_string()))),
             certificate,
@@ -154,6 +155,11 @@ impl Facts {
             webhook,
             place,
         }
+    }
+
+    /// The Secret of the webhook's own certificates.
+    pub(super) fn certificates(&self) -> &str {
+        certificates(&self.deployed)
     }
 
     fn nothing(place: Place, plugin: String, now: Timestamp, why: String) -> Self {
@@ -174,9 +180,18 @@ impl Facts {
     }
 }
 
+/// As the webhook's flags name it, since the chart calls it after the release.
+fn certificates(deployed: &Known<Option<Deployed>>) -> &str {
+    let named = deployed.as_ref().ok().and_then(|found| found.as_ref()?.certificates.as_deref());
+    named.unwrap_or(CERTIFICATES)
+}
+
 impl Deployed {
-    fn of(deployment: &Deployment) -> Self {
+    pub(super) fn of(deployment: &Deployment) -> Self {
+        let containers = deployment.spec.template.spec.iter().flat_map(|pod| &pod.containers);
+        let mut arguments = containers.flat_map(|container| container.args.iter().flatten());
         Self {
+            certificates: arguments.find_map(|text| text.strip_prefix("--certificates=").map(str::to_owned)),
             name: deployment.metadata.name.clone().unwrap_or_default(),
             desired: deployment.spec.replicas.unwrap_or(1),
             ready: deployment.status.as_ref().and_then(|status| status.ready_replicas).unwrap_or(0),

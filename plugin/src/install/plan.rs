@@ -11,10 +11,41 @@ use crate::installation::objects::{ApplyError, Conflict, How, Objects};
 use crate::screen::Screen;
 use crate::table::printable;
 
+/// Of what the API server cannot try, since what it lies in or refers to is to be made before it.
+const UNTRIED: &str = " (dry run: the server cannot try it yet)";
+
 /// An object and what becomes of it.
 pub(super) struct Step {
     pub(super) object: Object,
     pub(super) change: Change,
+    /// Whether the API server has tried it, where it was to try all.
+    tried: bool,
+    rights: Rights,
+}
+
+/// What becomes of the rights that a role gives.
+#[derive(Default)]
+struct Rights {
+    /// Rules of the live role that no rule of the new one covers.
+    lost: Vec<Value>,
+    /// Whether the new one gives more, too.
+    gained: bool,
+}
+
+impl Step {
+    /// Whether it takes rights away, which pods from before may need as long as they run.
+    pub(super) fn narrows(&self) -> bool {
+        !self.rights.lost.is_empty()
+    }
+
+    /// The role that gives both what pods from before may do and what new ones may, where it takes a
+    /// change to do so.
+    pub(super) fn meanwhile(&self) -> Option<Object> {
+        let mut object = self.object.clone();
+        let rules = object.json["rules"].as_array_mut().filter(|_| self.narrows() && self.rights.gained)?;
+        rules.extend(self.rights.lost.iter().cloned());
+        Some(object)
+    }
 }
 
 /// What is to be done, in this order.
@@ -49,9 +80,11 @@ impl Plan {
         let (mut steps, mut conflicts) = (Vec::new(), Vec::new());
         for object in manifest {
             let live = found.get(&object.id);
+            let mut tried = true;
             let after = match (live, mode) {
                 // The server tries nothing in a namespace that is not there.
                 (None, _) if object.id.kind.namespaced && found.namespace == Standing::Missing => {
+                    tried = false;
                     object.json.clone()
                 }
                 (live, DryRun::Client) => {
@@ -65,12 +98,14 @@ impl Plan {
                     }
                     // What it refers to is to be created before it: a role.
                     Err(ApplyError::Api(error)) if live.is_none() && error.is_not_found() => {
+                        tried = false;
                         object.json.clone()
                     }
                     Err(error) => return Err(error.into()),
                 },
             };
-            steps.push(Step { change: Change::between(live, &after)?, object });
+            let (change, rights) = (Change::between(live, &after)?, Rights::between(live, &object));
+            steps.push(Step { object, change, tried, rights });
         }
         for (id, Conflict { with, field }) in &conflicts {
             screen.tell(&format!("  {id} {field}: {with}"));
@@ -82,29 +117,42 @@ impl Plan {
         Ok(Self { steps, former })
     }
 
+    /// Whether the webhook records what Secrets hold.
+    pub(super) fn records_secrets(&self) -> bool {
+        let arguments = self.webhook().and_then(|container| container["args"].as_array());
+        arguments.is_some_and(|arguments| arguments.iter().any(|argument| argument == "--secrets=true"))
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.former.is_empty() && self.steps.iter().all(|step| step.change == Change::Unchanged)
     }
 
     /// The webhook's image.
     pub(super) fn image(&self) -> &str {
-        let deployment = self.steps.iter().find(|step| step.object.is(DEPLOYMENT));
-        let image =
-            deployment.and_then(|step| step.object.json.pointer("/spec/template/spec/containers/0/image"));
-        image.and_then(Value::as_str).unwrap_or_default()
+        self.webhook().and_then(|container| container["image"].as_str()).unwrap_or_default()
+    }
+
+    /// The webhook's container.
+    fn webhook(&self) -> Option<&Value> {
+        let deployment = self.steps.iter().find(|step| step.object.is(DEPLOYMENT))?;
+        deployment.object.json.pointer("/spec/template/spec/containers/0")
     }
 
     /// What would be done, for a person who is asked, or who only wants to know.
     pub(super) fn text(&self, dry_run: DryRun, paint: Paint) -> String {
         let mut text = String::new();
-        for Step { object, change } in &self.steps {
+        for Step { object, change, tried, .. } in &self.steps {
             let words = match (dry_run, change) {
                 (DryRun::None, Change::Unchanged) => continue,
                 (DryRun::None, Change::Create) => "to be created",
                 (DryRun::None, Change::Configure(_)) => "to be configured",
                 (_, change) => change.done(),
             };
-            text += &format!("{} {words}{}\n", printable(&object.id.to_string()), dry_run.suffix());
+            let suffix = match dry_run {
+                DryRun::Server if !tried => UNTRIED,
+                dry_run => dry_run.suffix(),
+            };
+            text += &format!("{} {words}{suffix}\n", printable(&object.id.to_string()));
             text += &change.diff(paint);
         }
         let removed = if dry_run == DryRun::None { "to be deleted" } else { "deleted" };
@@ -112,5 +160,101 @@ impl Plan {
             text += &format!("{} {removed}{}\n", printable(&object.id.to_string()), dry_run.suffix());
         }
         text
+    }
+}
+
+impl Rights {
+    /// Of no change where it is no role.
+    fn between(live: Option<&Object>, wanted: &Object) -> Self {
+        let Some(live) = live.filter(|object| object.is("Role") || object.is("ClusterRole")) else {
+            return Self::default();
+        };
+        let rules = |object: &Object| object.json["rules"].as_array().cloned().unwrap_or_default();
+        let (old, new) = (rules(live), rules(wanted));
+        let covered = |rule: &Value, by: &[Value]| by.iter().any(|by| covers(by, rule));
+        let gained = new.iter().any(|rule| !covered(rule, &old));
+        Self { lost: old.into_iter().filter(|rule| !covered(rule, &new)).collect(), gained }
+    }
+}
+
+/// Whether a rule gives all that another one does.
+fn covers(rule: &Value, other: &Value) -> bool {
+    let list = |rule: &Value, field: &str| rule[field].as_array().cloned().unwrap_or_default();
+    let all = ["apiGroups", "resources", "verbs", "nonResourceURLs"].iter().all(|field| {
+        let given = list(rule, field);
+        list(other, field).iter().all(|item| given.contains(item))
+    });
+    // No name stands for every name.
+    let (given, names) = (list(rule, "resourceNames"), list(other, "resourceNames"));
+    all && (given.is_empty() || !names.is_empty() && names.iter().all(|name| given.contains(name)))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn role(rules: &Value) -> Object {
+        let json = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "x"}, "rules": rules});
+        Object::new(json).unwrap()
+    }
+
+    #[test]
+    fn rights_that_the_new_rules_do_not_give_are_lost() {
+        let both = json!({"apiGroups": [""], "resources": ["configmaps", "secrets"], "verbs": ["get"]});
+        let one = json!({"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get"]});
+        let named =
+            json!({"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"], "resourceNames": ["a"]});
+        let any = json!({"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "list"]});
+        for (live, wanted, lost, gained) in [
+            (json!([both]), json!([one]), json!([both]), false),
+            (json!([one]), json!([both]), json!([]), true),
+            (json!([one, named]), json!([named, one]), json!([]), false),
+            (json!([named]), json!([any]), json!([]), true),
+            (json!([any]), json!([named]), json!([any]), false),
+            (json!([named]), json!([one]), json!([named]), true),
+            (json!(null), json!([one]), json!([]), true),
+        ] {
+            let rights = Rights::between(Some(&role(&live)), &role(&wanted));
+            assert_eq!((json!(rights.lost), rights.gained), (lost, gained), "{live} {wanted}");
+        }
+        let made = Rights::between(None, &role(&json!([one])));
+        assert!(made.lost.is_empty() && !made.gained);
+    }
+
+    #[test]
+    fn while_pods_from_before_run_they_keep_their_rights_beside_the_new_ones() {
+        let [old, new] = ["a", "b"].map(|resource| json!({"resources": [resource]}));
+        let step = |live: Value, wanted: Value| {
+            let (live, object) = (role(&live), role(&wanted));
+            let rights = Rights::between(Some(&live), &object);
+            Step { object, change: Change::Unchanged, tried: true, rights }
+        };
+        let step_rules = |step: &Step| step.meanwhile().map(|object| object.json["rules"].clone());
+        let other = step(json!([old]), json!([new]));
+        assert_eq!((other.narrows(), step_rules(&other)), (true, Some(json!([new, old]))));
+        let narrower = step(json!([old, new]), json!([new]));
+        assert_eq!((narrower.narrows(), step_rules(&narrower)), (true, None));
+        let wider = step(json!([new]), json!([new, old]));
+        assert_eq!((wider.narrows(), step_rules(&wider)), (false, None));
+    }
+
+    #[test]
+    fn what_the_server_could_not_try_is_not_told_to_have_been_tried() {
+        let step = |tried| Step {
+            object: role(&json!([])),
+            change: Change::Create,
+            tried,
+            rights: Rights::default(),
+        };
+        let plan = Plan { steps: vec![step(true), step(false)], former: Vec::new() };
+        let name = "clusterrole.rbac.authorization.k8s.io/x";
+        assert_eq!(
+            plan.text(DryRun::Server, Paint::PLAIN),
+            format!(
+                "{name} created (server dry run)\n{name} created (dry run: the server cannot try it yet)\n"
+            )
+        );
     }
 }

@@ -52,6 +52,14 @@ pub(super) async fn prepare(
     );
     let values = values(&found, asked, args.reset_values, screen)?;
     let manifest = noted(render(namespace, &values)?, &values);
+    let strangers: Vec<String> =
+        found.strangers(&manifest).iter().map(|object| object.id.to_string()).collect();
+    anyhow::ensure!(
+        strangers.is_empty() || args.force_conflicts,
+        "there is already {}, and nothing says that it is of an installation: delete or rename it, or take it \
+         over by --force-conflicts (uninstall then deletes it)",
+        strangers.join(", ")
+    );
     for error in &found.unseen {
         screen.tell(&format!("Objects of a former version may be left over: {error}"));
     }
@@ -99,8 +107,27 @@ fn values(found: &Found, asked: Values, reset: bool, screen: &Screen) -> anyhow:
             "what was set before does not fit this version ({error}): pass --reset-values, and set it anew"
         )
     })?;
+    if found.version() != Some(VERSION)
+        && let Some(pinned) = pinned(&kept, &asked)
+    {
+        anyhow::bail!(
+            "{pinned} was set for version {}, and would run on in the place of version {VERSION}: give it anew by \
+             --set image.tag= or --set image.digest= (with nothing behind it: the image of this version), or \
+             forget all that was set by --reset-values",
+            found.version().unwrap_or("that is not told")
+        );
+    }
     screen.tell(&format!("Values kept from before: {before} (--reset-values forgets them)"));
     Ok(kept.with(&asked))
+}
+
+/// What names one image, was set before and is not set anew; a digest counts before a tag.
+fn pinned(kept: &Values, asked: &Values) -> Option<String> {
+    let pinned = |name: &str| {
+        let value = kept.text(name).filter(|_| asked.get(name).is_none());
+        value.map(|value| format!("{name}={value}"))
+    };
+    pinned("image.digest").or_else(|| pinned("image.tag").filter(|_| asked.text("image.digest").is_none()))
 }
 
 /// By semantic versioning; what is no version is not newer.
@@ -114,6 +141,29 @@ fn is_older(ours: &str, installed: Option<&str>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_image_that_was_set_for_another_version_has_to_be_set_anew() {
+        let digest = format!("image.digest=sha256:{}", "a".repeat(64));
+        let both = format!("image.tag=v1,{digest}");
+        for (kept, asked, expected) in [
+            ("replicas=3,image.repository=mirror/webhook", "", None),
+            ("image.tag=v1", "", Some("image.tag=v1")),
+            ("image.tag=v1", "replicas=3", Some("image.tag=v1")),
+            ("image.tag=v1", "image.tag=v2", None),
+            ("image.tag=v1", "image.tag=", None),
+            ("image.tag=", "", None),
+            ("image.tag=v1", &digest, None),
+            (&digest, "image.tag=v2", Some(digest.as_str())),
+            (&both, "image.tag=v2", Some(digest.as_str())),
+            (&both, "image.digest=", Some("image.tag=v1")),
+            (&both, &both, None),
+        ] {
+            let values = |text| Values::parse(text).unwrap();
+            let pinned = pinned(&values(kept), &values(asked));
+            assert_eq!(pinned.as_deref(), expected, "{kept} {asked}");
+        }
+    }
 
     #[test]
     fn an_older_version_is_known() {

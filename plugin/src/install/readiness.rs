@@ -25,15 +25,17 @@ impl Session<'_> {
         loop {
             let rollable = patience.ask(async || Rollable::get(self.objects.client, &workload).await).await?;
             let progress = rollable.progress();
-            match &progress {
-                Progress::Complete => return Ok(()),
-                Progress::Stuck(_) => {}
-                Progress::Underway { .. } if Instant::now() < patience.deadline => {
-                    patience.bar.advance(&progress);
-                    tokio::time::sleep(POLL).await;
-                    continue;
+            if progress == Progress::Complete {
+                return Ok(());
+            }
+            if Instant::now() < patience.deadline {
+                match &progress {
+                    // It may be stuck from before, and what it lacked be there by now.
+                    Progress::Stuck(why) => patience.bar.hold_up(why),
+                    progress => patience.bar.advance(progress),
                 }
-                Progress::Underway { .. } => {}
+                tokio::time::sleep(POLL).await;
+                continue;
             }
             let why = self.obstacle().await.map(|why| format!(" ({why})")).unwrap_or_default();
             anyhow::bail!("{progress}{why}");

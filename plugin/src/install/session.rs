@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use super::change::Change;
 use super::plan::{Plan, Step};
-use super::proof::{Proof, prove};
+use super::proof::{Probe, Proof};
 use super::{VERSION, Voice};
 use crate::bar::Bar;
 use crate::installation::NAME;
-use crate::installation::object::REGISTRATION;
+use crate::installation::object::{Object, REGISTRATION};
 use crate::installation::objects::{ApplyError, How, Objects};
 use crate::interrupt::{INTERRUPTED, Interrupt};
 use crate::patience::{Outage, Patience};
@@ -66,10 +66,19 @@ impl Session<'_> {
     async fn write_and_wait(&self, plan: &Plan, registered: bool) -> Result<String, Stop> {
         let (registration, server): (Vec<&Step>, Vec<&Step>) =
             plan.steps.iter().partition(|step| step.object.is(REGISTRATION));
+        // Pods from before may have to go on: nothing is taken from them until new ones are ready.
+        let (narrower, server): (Vec<&Step>, Vec<&Step>) =
+            server.into_iter().partition(|step| step.narrows());
+        for both in narrower.iter().filter_map(|step| step.meanwhile()) {
+            self.apply(&both, "configured, with the rights from before").await?;
+        }
         self.write(&server).await?;
         let mut proven = None;
         match self.wait {
-            None => self.write(&registration).await?,
+            None => {
+                self.write(&narrower).await?;
+                self.write(&registration).await?;
+            }
             Some(timeout) => {
                 let label = format!("deployment/{NAME} in {}", self.namespace);
                 let bar = Bar::new(self.voice.screen, self.voice.paint_errors, label);
@@ -77,6 +86,7 @@ impl Session<'_> {
                 let patience = Patience { outage: self.outage, bar: &bar, deadline };
                 let ready = self.unless_interrupted(self.rolled_out(&patience)).await?;
                 ready.map_err(|error| Stop::Failed(self.not_ready(&error, registered)))?;
+                self.write(&narrower).await?;
                 self.write(&registration).await?;
                 let recording = self.unless_interrupted(self.proven(plan, &patience)).await?;
                 proven = Some(recording.map_err(|error| Stop::Failed(self.not_recording(&error)))?);
@@ -92,29 +102,32 @@ impl Session<'_> {
 
     /// Applies what differs, in order.
     async fn write(&self, steps: &[&Step]) -> Result<(), Stop> {
-        for Step { object, change } in steps.iter().filter(|step| step.change != Change::Unchanged) {
-            if self.interrupt.is_raised() {
-                return Err(Stop::Interrupted);
-            }
-            let how = How { dry_run: false, force: self.force };
-            match self.objects.apply(object, how).await {
-                Ok(_) => self.voice.screen.say(&format!("{} {}", object.id, change.done()))?,
-                Err(ApplyError::Conflicts(conflicts)) => {
-                    let fields: Vec<&str> =
-                        conflicts.iter().map(|conflict| conflict.field.as_str()).collect();
-                    let (id, fields) = (&object.id, fields.join(", "));
-                    return Err(Stop::Error(anyhow::anyhow!(
-                        "{id}: somebody has just set {fields}: run the same command again to see it"
-                    )));
-                }
-                Err(error) => {
-                    return Err(Stop::Error(anyhow::anyhow!(
-                        "{error}. What was written before stays; run the same command again to go on"
-                    )));
-                }
-            }
+        for Step { object, change, .. } in steps.iter().filter(|step| step.change != Change::Unchanged) {
+            self.apply(object, change.done()).await?;
         }
         Ok(())
+    }
+
+    /// Applies an object, and says so by these words.
+    async fn apply(&self, object: &Object, words: &str) -> Result<(), Stop> {
+        if self.interrupt.is_raised() {
+            return Err(Stop::Interrupted);
+        }
+        let error = match self.objects.apply(object, How { dry_run: false, force: self.force }).await {
+            Ok(_) => {
+                self.voice.screen.say(&format!("{} {words}", object.id))?;
+                return Ok(());
+            }
+            Err(ApplyError::Conflicts(conflicts)) => {
+                let fields: Vec<&str> = conflicts.iter().map(|conflict| conflict.field.as_str()).collect();
+                let (id, fields) = (&object.id, fields.join(", "));
+                anyhow::anyhow!("{id}: somebody has just set {fields}: run the same command again to see it")
+            }
+            Err(error) => {
+                anyhow::anyhow!("{error}. What was written before stays; run the same command again to go on")
+            }
+        };
+        Err(Stop::Error(error))
     }
 
     /// Waits until the API server trusts the webhook and has it record a pod; gives the namespace in
@@ -122,10 +135,16 @@ impl Session<'_> {
     async fn proven(&self, plan: &Plan, patience: &Patience<'_>) -> anyhow::Result<String> {
         let registration = self.trusted(patience).await?;
         patience.bar.tell("is ready; trying a pod by dry run");
-        match prove(self.objects.client, &registration, plan.image(), patience.deadline).await {
+        let probe = Probe {
+            client: self.objects.client,
+            namespace: self.namespace,
+            image: plan.image(),
+            secrets: plan.records_secrets(),
+        };
+        match probe.prove(&registration, patience.deadline).await {
             Proof::Recorded(namespace) => Ok(namespace),
-            Proof::Unrecorded(namespace) => {
-                anyhow::bail!("a pod that was tried in namespace {namespace} came back without a record")
+            Proof::Unrecorded { namespace, why } => {
+                anyhow::bail!("a pod that was tried in namespace {namespace} {why}")
             }
             Proof::Untried(whys) => {
                 anyhow::bail!("no pod could be tried ({}): it may record all the same", whys.join("; "))
@@ -150,10 +169,10 @@ impl Session<'_> {
 
     fn not_ready(&self, error: &anyhow::Error, registered: bool) -> String {
         let rest = match registered {
-            true => "The registration and the pods from before are as they were",
+            true => "The registration is as it was, and pods from before go on with the rights that they had",
             false => "It is not registered, so that no pod is sent to it",
         };
-        format!("the webhook is not ready: {error}. {rest}. {}", self.remedy())
+        format!("the webhook is not ready: {error}. {rest}; what was written stays. {}", self.remedy())
     }
 
     fn not_recording(&self, error: &anyhow::Error) -> String {
@@ -165,7 +184,9 @@ impl Session<'_> {
             NAME => String::new(),
             namespace => format!(" --install-namespace {namespace}"),
         };
-        format!("Look what is wrong with: kubectl reload doctor{place}")
+        format!(
+            "Look what is wrong with: kubectl reload doctor{place}; then run the same command again to go on"
+        )
     }
 
     fn summary(&self, plan: &Plan, proven: Option<&str>) -> String {

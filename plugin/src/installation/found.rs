@@ -82,9 +82,19 @@ impl Found {
         self.installed().filter(|object| is_applied(object) && !wanted(object)).collect()
     }
 
-    /// The first object that a tool looks after, and that tool.
+    /// The first object that a tool looks after, and that tool. The namespace does not count: one that is
+    /// made by a tool can be installed into.
     pub(crate) fn kept(&self) -> Option<(&Object, Keeper)> {
-        self.live.iter().find_map(|object| Some((object, Keeper::of(object)?)))
+        let mut objects = self.live.iter().filter(|object| !object.is(NAMESPACE));
+        objects.find_map(|object| Some((object, Keeper::of(object)?)))
+    }
+
+    /// Those that have a name of the manifest, and that nothing says to be of an installation; but for the
+    /// namespace.
+    pub(crate) fn strangers(&self, manifest: &[Object]) -> Vec<&Object> {
+        let named = |object: &&Object| manifest.iter().any(|wanted| wanted.id == object.id);
+        let strange = |object: &&Object| !is_labelled(object) && !is_applied(object);
+        self.live.iter().filter(|object| !object.is(NAMESPACE)).filter(named).filter(strange).collect()
     }
 
     /// The namespace of another installation, and what says so.
@@ -129,7 +139,7 @@ fn standing(namespace: &Object) -> Standing {
     if namespace.json["metadata"]["deletionTimestamp"].is_string() {
         return Standing::Ending;
     }
-    match is_labelled(namespace) {
+    match is_labelled(namespace) && Keeper::of(namespace).is_none() {
         true => Standing::Ours,
         false => Standing::Others,
     }
@@ -173,6 +183,43 @@ mod tests {
         let found = Found { namespace: Standing::Ours, live, unseen: Vec::new() };
         let former = found.former(&[object(role, "wanted", json!({}))]);
         assert_eq!(former.iter().map(|object| object.id.name.as_str()).collect::<Vec<_>>(), ["old"]);
+    }
+
+    #[test]
+    fn a_namespace_that_a_tool_has_made_is_others_and_can_be_installed_into() {
+        let namespace =
+            |labels: Value| object(("v1", "Namespace"), "tools", json!({"metadata": {"labels": labels}}));
+        assert_eq!(standing(&namespace(json!({}))), Standing::Ours);
+        let flux = "kustomize.toolkit.fluxcd.io";
+        for labels in [
+            json!({"app.kubernetes.io/managed-by": "Helm"}),
+            json!({"argocd.argoproj.io/instance": "tools"}),
+            json!({format!("{flux}/name"): "tools", format!("{flux}/namespace"): "flux-system"}),
+        ] {
+            let namespace = namespace(labels);
+            assert_eq!(standing(&namespace), Standing::Others);
+            let found = Found { namespace: Standing::Others, live: vec![namespace], unseen: Vec::new() };
+            assert!(found.kept().is_none());
+        }
+    }
+
+    #[test]
+    fn what_has_a_name_of_the_manifest_and_neither_label_nor_manager_is_a_stranger() {
+        let account = |labels: Value, manager: &str| {
+            let metadata = json!({"name": "x", "labels": labels, "managedFields": [{"manager": manager}]});
+            let json = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata});
+            Object::new(json).unwrap()
+        };
+        let ours = json!({"app.kubernetes.io/name": "kubectl-reload"});
+        for (labels, manager, strange) in
+            [(json!({}), "kubectl-create", 1), (json!({}), MANAGER, 0), (ours, "kubectl-create", 0)]
+        {
+            let live = vec![account(labels, manager)];
+            let manifest = live.clone();
+            let found = Found { namespace: Standing::Others, live, unseen: Vec::new() };
+            assert_eq!(found.strangers(&manifest).len(), strange, "{manager}");
+            assert!(found.strangers(&[]).is_empty());
+        }
     }
 
     #[test]

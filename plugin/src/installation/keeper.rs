@@ -16,29 +16,26 @@ pub(crate) enum Keeper {
     ArgoCd(String),
     /// `Kustomization flux-system/tools`
     Flux(String),
+    /// Whoever has applied what Helm has rendered.
+    Rendered,
 }
 
 impl Keeper {
-    /// By the marks that each leaves on what it owns.
+    /// By the marks that each leaves on what it owns. Flux and Argo CD come first: what they apply may be
+    /// rendered by Helm, or have been installed by it once.
     pub(crate) fn of(object: &Object) -> Option<Self> {
-        Self::flux(object).or_else(|| Self::helm(object)).or_else(|| Self::argo_cd(object))
+        Self::flux(object).or_else(|| Self::argo_cd(object)).or_else(|| Self::helm(object))
     }
 
     fn helm(object: &Object) -> Option<Self> {
-        let release = object.annotation("meta.helm.sh/release-name");
-        let managed = object.label("app.kubernetes.io/managed-by") == Some("Helm");
-        (managed || release.is_some()).then(|| {
-            let namespace = object.annotation("meta.helm.sh/release-namespace");
-            let namespace = namespace.or(object.id.namespace.as_deref());
-            Self::Helm {
-                // The chart labels its objects with the release.
-                release: release
-                    .or_else(|| object.label("app.kubernetes.io/instance"))
-                    .unwrap_or("RELEASE")
-                    .to_owned(),
-                namespace: namespace.unwrap_or("NAMESPACE").to_owned(),
-            }
-        })
+        // `helm template` leaves the label alone.
+        let rendered = object.label("app.kubernetes.io/managed-by") == Some("Helm");
+        let Some(release) = object.annotation("meta.helm.sh/release-name") else {
+            return rendered.then_some(Self::Rendered);
+        };
+        let namespace = object.annotation("meta.helm.sh/release-namespace");
+        let namespace = namespace.or(object.id.namespace.as_deref()).unwrap_or("NAMESPACE");
+        Some(Self::Helm { release: release.to_owned(), namespace: namespace.to_owned() })
     }
 
     fn argo_cd(object: &Object) -> Option<Self> {
@@ -73,6 +70,7 @@ impl Keeper {
                 format!("change it in Git, and sync it with: argocd app sync {application}")
             }
             Self::Flux(_) => "change it in Git, and flux reconcile it".to_owned(),
+            Self::Rendered => "render the chart anew, and apply it in the same way".to_owned(),
         }
     }
 
@@ -86,6 +84,7 @@ impl Keeper {
                 format!("take it out of Git, or delete it with: argocd app delete {application}")
             }
             Self::Flux(_) => "take it out of Git".to_owned(),
+            Self::Rendered => "render the chart, and delete what it gives with: kubectl delete -f".to_owned(),
         }
     }
 }
@@ -98,6 +97,7 @@ impl fmt::Display for Keeper {
             }
             Self::ArgoCd(application) => write!(f, "Argo CD (application {application})"),
             Self::Flux(what) => write!(f, "Flux ({what})"),
+            Self::Rendered => f.write_str("another tool (rendered by Helm, applied by somebody else)"),
         }
     }
 }
@@ -128,8 +128,20 @@ mod tests {
             (
                 json!({"app.kubernetes.io/managed-by": "Helm", "app.kubernetes.io/instance": "records"}),
                 none.clone(),
+                "kubectl-client-side-apply",
+                Some("another tool (rendered by Helm, applied by somebody else)"),
+            ),
+            (
+                json!({"app.kubernetes.io/managed-by": "Helm"}),
+                json!({"meta.helm.sh/release-name": "records"}),
                 "helm",
                 Some("Helm (release records in namespace tools)"),
+            ),
+            (
+                json!({"app.kubernetes.io/managed-by": "Helm", "app.kubernetes.io/instance": "records"}),
+                json!({"meta.helm.sh/release-name": "before"}),
+                "argocd-controller",
+                Some("Argo CD (application records)"),
             ),
             (
                 none.clone(),

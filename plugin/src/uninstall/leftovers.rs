@@ -3,17 +3,17 @@
 use futures::StreamExt;
 use http::StatusCode;
 use kube::Client;
-use kube::discovery::{Discovery, Scope, verbs};
-use reload_core::hash_key::HashKey;
+use kube::discovery::{ApiGroup, Discovery, Scope, verbs};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use super::secrets::OwnSecret;
 use crate::api::{ApiError, Resource, list_metadata};
 use crate::installation::object::Object;
 use crate::pods::PARALLEL;
 
 /// What Kubernetes and OpenShift put into each namespace, or keep about what is in it.
-const OF_ITS_OWN: [(&str, &str); 11] = [
+const OF_ITS_OWN: [(&str, &str); 9] = [
     ("configmaps", "kube-root-ca.crt"),
     ("configmaps", "openshift-service-ca.crt"),
     ("configmaps", "istio-ca-root-cert"),
@@ -23,13 +23,11 @@ const OF_ITS_OWN: [(&str, &str); 11] = [
     ("rolebindings", "system:deployers"),
     ("rolebindings", "system:image-builders"),
     ("rolebindings", "system:image-pullers"),
-    // The webhook's own, which go with its account.
-    ("secrets", "kubectl-reload-certificates"),
-    ("secrets", HashKey::SECRET_NAME),
 ];
 
-/// Kinds that are no possession of anybody.
-const FLEETING: [&str; 2] = ["events", "endpoints"];
+/// Kinds that are no possession of anybody, by their group.
+const FLEETING: [(&str, &str); 4] =
+    [("", "events"), ("events.k8s.io", "events"), ("", "endpoints"), ("metrics.k8s.io", "pods")];
 
 /// So many are named.
 const NAMED: usize = 5;
@@ -58,6 +56,11 @@ struct Metadata {
 }
 
 impl Leftovers {
+    /// Whether the namespace stays for no other reason than that not all could be looked at.
+    pub(super) fn is_unknown(&self) -> bool {
+        self.foreign.is_empty() && !self.unknown.is_empty()
+    }
+
     /// Why the namespace is not deleted, if so.
     pub(super) fn why_kept(&self) -> Option<String> {
         let first = |all: &[String]| {
@@ -78,8 +81,14 @@ impl Leftovers {
     }
 }
 
-/// Looks at all that can be listed in a namespace, but for what is part of the installation.
-pub(super) async fn leftovers(client: &Client, namespace: &str, parts: &[Object]) -> Leftovers {
+/// Looks at all that can be listed in a namespace, but for what is part of the installation, Secrets of
+/// the webhook included.
+pub(super) async fn leftovers(
+    client: &Client,
+    namespace: &str,
+    parts: &[Object],
+    secrets: &[OwnSecret],
+) -> Leftovers {
     let discovery = match Discovery::new(client.clone()).run_aggregated().await {
         Ok(discovery) => discovery,
         Err(error) => {
@@ -87,28 +96,22 @@ pub(super) async fn leftovers(client: &Client, namespace: &str, parts: &[Object]
             return Leftovers { foreign: Vec::new(), unknown };
         }
     };
-    let mut kinds = Vec::new();
-    for (resource, capabilities) in discovery.groups().flat_map(|group| group.recommended_resources()) {
-        let listed = capabilities.scope == Scope::Namespaced && capabilities.supports_operation(verbs::LIST);
-        let fleeting = FLEETING.contains(&resource.plural.as_str()) || resource.group == "metrics.k8s.io";
-        if listed && !fleeting {
-            let path = match resource.group.as_str() {
-                "" => format!("/api/{}", resource.version),
-                group => format!("/apis/{group}/{}", resource.version),
-            };
-            kinds.push((path, resource.plural));
-        }
-    }
-    let lists = futures::stream::iter(kinds).map(async |(path, plural)| {
+    let kinds = discovery.groups().flat_map(kinds);
+    let lists = futures::stream::iter(kinds.collect::<Vec<_>>()).map(async |(path, plural)| {
         let resource = Resource { group: &path, plural: &plural, namespace: Some(namespace), name: None };
         let items = list_metadata::<Item>(client, resource, &[]).await;
-        (plural, items)
+        (path, plural, items)
     });
     let lists: Vec<_> = lists.buffer_unordered(PARALLEL).collect().await;
     let mut left = Leftovers::default();
-    for (plural, items) in lists {
+    for (path, plural, items) in lists {
+        let part = |name: &str| {
+            let object = |part: &&Object| part.id.name == name && part.id.kind.plural == plural;
+            parts.iter().filter(object).any(|part| part.id.resource().group == path)
+                || plural == "secrets" && secrets.iter().any(|secret| secret.name == name)
+        };
         match items {
-            Ok(items) => left.foreign.extend(foreign(&plural, items, parts)),
+            Ok(items) => left.foreign.extend(foreign(&plural, items, part)),
             // Its kind has gone meanwhile, or is none that can be listed.
             Err(error) if error.is_not_found() => {}
             Err(ApiError::Refused { status: StatusCode::METHOD_NOT_ALLOWED, .. }) => {}
@@ -120,15 +123,31 @@ pub(super) async fn leftovers(client: &Client, namespace: &str, parts: &[Object]
     left
 }
 
-fn foreign(plural: &str, items: Vec<Item>, parts: &[Object]) -> Vec<String> {
-    let part = |name: &str| {
-        parts.iter().any(|part| part.id.kind.plural == plural && part.id.name == name)
-            || OF_ITS_OWN.contains(&(plural, name))
-    };
+/// What of a group can be listed in a namespace, each as its path and plural, once: by the most stable of
+/// the versions in which it is served, since the group's preferred one need not have it.
+fn kinds(group: &ApiGroup) -> Vec<(String, String)> {
+    let mut kinds: Vec<(String, String)> = Vec::new();
+    for (resource, capabilities) in group.versions().flat_map(|version| group.versioned_resources(version)) {
+        let listed = capabilities.scope == Scope::Namespaced && capabilities.supports_operation(verbs::LIST);
+        let fleeting = FLEETING.contains(&(group.name(), resource.plural.as_str()));
+        let known = kinds.iter().any(|(_, plural)| *plural == resource.plural);
+        if listed && !fleeting && !known {
+            let path = match group.name() {
+                ApiGroup::CORE_GROUP => format!("/api/{}", resource.version),
+                name => format!("/apis/{name}/{}", resource.version),
+            };
+            kinds.push((path, resource.plural));
+        }
+    }
+    kinds
+}
+
+/// Those that nobody owns, that are not being deleted, and that are no part of the installation.
+fn foreign(plural: &str, items: Vec<Item>, part: impl Fn(&str) -> bool) -> Vec<String> {
     let items = items.into_iter().map(|item| item.metadata);
     items
         .filter(|item| item.owner_references.is_empty() && item.deletion_timestamp.is_none())
-        .filter(|item| !part(&item.name))
+        .filter(|item| !part(&item.name) && !OF_ITS_OWN.contains(&(plural, &item.name)))
         .map(|item| format!("{plural}/{}", item.name))
         .collect()
 }
@@ -145,14 +164,12 @@ mod tests {
             let item = |name: &&str| serde_json::from_value(json!({"metadata": {"name": name}})).unwrap();
             names.iter().map(item).collect()
         };
-        let part = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "part"}});
-        let parts = [Object::new(part).unwrap()];
-        assert_eq!(
-            foreign("configmaps", items(&["kube-root-ca.crt", "part", "mine"]), &parts),
-            ["configmaps/mine"]
-        );
+        let names = ["kube-root-ca.crt", "part", "mine"];
+        assert_eq!(foreign("configmaps", items(&names), |name| name == "part"), ["configmaps/mine"]);
+        // Those of the webhook go with its account, unless nobody owns them.
+        assert_eq!(foreign("secrets", items(&["kubectl-reload-hash-key"]), |_| false).len(), 1);
         let owned = json!({"metadata": {"name": "x", "ownerReferences": [{"kind": "Deployment"}]}});
-        assert!(foreign("replicasets", vec![serde_json::from_value(owned).unwrap()], &[]).is_empty());
+        assert!(foreign("replicasets", vec![serde_json::from_value(owned).unwrap()], |_| false).is_empty());
         assert_eq!(Leftovers::default().why_kept(), None);
         let seven: Vec<String> = (0..7).map(|number| format!("secrets/{number}")).collect();
         let kept = Leftovers { foreign: seven, unknown: Vec::new() }.why_kept().unwrap();

@@ -1,15 +1,16 @@
 //! One run of uninstall: what goes, in order, and what is left of it.
 
+use std::fmt::Display;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use reload_core::hash_key::HashKey;
 
-use super::hash_key::keep;
 use super::leftovers::leftovers;
 use super::records::{RecordedPod, purge, recorded};
+use super::secrets::{OwnSecret, keep};
 use super::{Removal, UninstallArgs};
-use crate::api::POLL;
+use crate::api::{ApiError, POLL};
 use crate::bar::Bar;
 use crate::dry_run::DryRun;
 use crate::install::Voice;
@@ -36,29 +37,52 @@ enum End {
     Interrupted,
 }
 
+/// What became of a thing that was to go.
+enum Outcome {
+    Gone,
+    /// Why it is left.
+    Left(String),
+    /// Why nothing else is tried, either: nobody answers.
+    Unanswered(String),
+    /// Nothing is known of it: nobody waited any longer.
+    Interrupted,
+}
+
+impl Outcome {
+    fn failed(error: &ApiError) -> Self {
+        match error {
+            ApiError::Unreachable { .. } => Self::Unanswered(error.to_string()),
+            error => Self::Left(error.to_string()),
+        }
+    }
+}
+
 impl Session<'_> {
     /// Takes it away; says what is left.
     pub(super) async fn run(&self, removal: Removal) -> anyhow::Result<ExitCode> {
         let screen = self.voice.screen;
+        let dry_run = self.args.mode.dry_run != DryRun::None;
         let (code, words) = match self.remove(removal).await? {
-            End::Done if self.args.mode.dry_run != DryRun::None => return Ok(ExitCode::SUCCESS),
-            End::Done => (0, "The webhook is uninstalled.".to_owned()),
+            End::Done if dry_run => return Ok(ExitCode::SUCCESS),
+            End::Done => (0, "The webhook is uninstalled."),
             End::Left(whys) => {
                 for why in &whys {
                     screen.tell(&format!("error: {why}"));
                 }
-                (1, "Not all is gone: mend that, and run the same command again.".to_owned())
+                let words = match dry_run {
+                    true => "Not all would go: mend that before.",
+                    false => "Not all is gone: mend that, and run the same command again.",
+                };
+                (1, words)
             }
-            End::Interrupted => {
-                (INTERRUPTED, "Not all is gone: run the same command again to go on.".to_owned())
-            }
+            End::Interrupted => (INTERRUPTED, "Not all is gone: run the same command again to go on."),
         };
-        screen.say(&words)?;
+        screen.say(words)?;
         Ok(ExitCode::from(code))
     }
 
     async fn remove(&self, removal: Removal) -> anyhow::Result<End> {
-        let Removal { objects, namespace, pods, leftovers: seen } = removal;
+        let Removal { objects, secrets, namespace, pods, leftovers: seen, .. } = removal;
         let mut left = Vec::new();
         let mut keeps_key = self.args.keep_hash_key;
         for object in &objects {
@@ -73,50 +97,77 @@ impl Session<'_> {
                     return Ok(End::Left(left));
                 }
             }
-            if let Err(why) = self.delete(object).await? {
-                left.push(why);
-                if object.is(REGISTRATION) {
-                    left.push("the webhook runs on, since it is registered".to_owned());
-                    return Ok(End::Left(left));
-                }
+            if let Some(end) = heed(self.delete(object).await?, &mut left) {
+                return Ok(end);
             }
+            if object.is(REGISTRATION) && !left.is_empty() {
+                left.push("the webhook runs on, since it is registered".to_owned());
+                return Ok(End::Left(left));
+            }
+        }
+        for secret in &secrets {
             if self.interrupt.is_raised() {
                 return Ok(End::Interrupted);
             }
-        }
-        if self.args.purge {
-            left.extend(self.purge(pods).await?);
-        }
-        match namespace {
-            Some(namespace) if seen.why_kept().is_none() && left.is_empty() => {
-                left.extend(self.delete_namespace(&namespace, &objects).await?);
+            if let Some(end) = heed(self.delete_secret(secret).await?, &mut left) {
+                return Ok(end);
             }
-            _ => {}
+        }
+        if self.args.purge
+            && let Some(end) = heed(self.purge(pods).await?, &mut left)
+        {
+            return Ok(end);
         }
         if self.interrupt.is_raised() {
             return Ok(End::Interrupted);
         }
+        if let Some(namespace) = namespace {
+            match seen.why_kept() {
+                // Before anything was deleted, somebody was told what else is in it.
+                Some(why) if seen.is_unknown() => left.push(why),
+                None if left.is_empty() => {
+                    let outcome = self.delete_namespace(&namespace, &objects, &secrets).await?;
+                    if let Some(end) = heed(outcome, &mut left) {
+                        return Ok(end);
+                    }
+                }
+                _ => {}
+            }
+        }
         Ok(if left.is_empty() { End::Done } else { End::Left(left) })
     }
 
-    /// Deletes an object, and waits for what would go on without its rights; `Err` says why it is left.
-    async fn delete(&self, object: &Object) -> anyhow::Result<Result<(), String>> {
+    /// Deletes an object, and waits for what would go on without its rights.
+    async fn delete(&self, object: &Object) -> anyhow::Result<Outcome> {
         let mode = self.args.mode.dry_run;
         let waited = object.is(DEPLOYMENT);
         if mode != DryRun::Client
             && let Err(error) = self.objects.delete(object, waited, mode == DryRun::Server).await
         {
-            return Ok(Err(error.to_string()));
+            return Ok(Outcome::failed(&error));
         }
-        if mode == DryRun::None && waited && !self.gone(object).await? {
-            return Ok(Err(format!("{} has pods that do not end", object.id)));
+        if mode == DryRun::None && waited {
+            let ending = self.ended(object, "has pods that do not end").await;
+            if !matches!(ending, Outcome::Gone) {
+                return Ok(ending);
+            }
         }
-        self.voice.screen.say(&format!("{} deleted{}", object.id, mode.suffix()))?;
-        Ok(Ok(()))
+        self.deleted(&object.id)
     }
 
-    /// Waits until an object is gone; `false` when the time is up. An interruption ends the wait.
-    async fn gone(&self, object: &Object) -> anyhow::Result<bool> {
+    async fn delete_secret(&self, secret: &OwnSecret) -> anyhow::Result<Outcome> {
+        let mode = self.args.mode.dry_run;
+        if mode != DryRun::Client
+            && let Err(error) =
+                secret.delete(self.objects.client, self.namespace, mode == DryRun::Server).await
+        {
+            return Ok(Outcome::failed(&error));
+        }
+        self.deleted(secret)
+    }
+
+    /// Waits until an object is gone, or the time is up, or somebody wants no more of it.
+    async fn ended(&self, object: &Object, lasting: &str) -> Outcome {
         let label = object.id.to_string();
         let bar = Bar::new(self.voice.screen, self.voice.paint_errors, label);
         let deadline = Instant::now() + self.args.timeout;
@@ -124,18 +175,27 @@ impl Session<'_> {
         bar.show("ending");
         let waited = self.interrupt.or(async {
             loop {
-                let there = patience.ask(async || self.objects.get(&object.id).await).await?;
+                let there = match patience.ask(async || self.objects.get(&object.id).await).await {
+                    Ok(there) => there,
+                    Err(error) => return Outcome::Unanswered(format!("{}: {error}", object.id)),
+                };
                 if there.is_none_or(|there| there.uid() != object.uid()) {
-                    return Ok(true);
+                    return Outcome::Gone;
                 }
                 if Instant::now() >= deadline {
-                    return Ok(false);
+                    return Outcome::Left(format!("{} {lasting}", object.id));
                 }
                 bar.tick();
                 tokio::time::sleep(POLL).await;
             }
         });
-        waited.await.unwrap_or(Ok(true))
+        waited.await.unwrap_or(Outcome::Interrupted)
+    }
+
+    /// Says so.
+    fn deleted(&self, what: impl Display) -> anyhow::Result<Outcome> {
+        self.voice.screen.say(&format!("{what} deleted{}", self.args.mode.dry_run.suffix()))?;
+        Ok(Outcome::Gone)
     }
 
     async fn keep_hash_key(&self) -> anyhow::Result<()> {
@@ -150,38 +210,71 @@ impl Session<'_> {
     }
 
     /// Takes records off the pods that were seen, and off those that were made since.
-    async fn purge(&self, seen: Vec<RecordedPod>) -> anyhow::Result<Option<String>> {
+    async fn purge(&self, seen: Vec<RecordedPod>) -> anyhow::Result<Outcome> {
         let mode = self.args.mode.dry_run;
+        let client = self.objects.client;
         let (pods, failed) = match mode {
             DryRun::Client => (seen.len(), Vec::new()),
             mode => {
-                let pods = recorded(self.objects.client).await?;
-                let work = purge(self.objects.client, pods, mode == DryRun::Server);
-                let Some(purged) = self.interrupt.or(work).await else { return Ok(None) };
+                let pods = match recorded(client).await {
+                    Ok(pods) => pods,
+                    Err(error) => return Ok(Outcome::failed(&error)),
+                };
+                let work = purge(client, pods, mode == DryRun::Server);
+                let Some(purged) = self.interrupt.or(work).await else { return Ok(Outcome::Interrupted) };
                 (purged.pods, purged.failed)
             }
         };
-        self.voice.screen.say(&format!("records of {pods} pods deleted{}", mode.suffix()))?;
-        Ok(failed.first().map(|first| format!("{} pods keep their record: {first}", failed.len())))
+        let outcome = self.deleted(format_args!("records of {pods} pods"))?;
+        Ok(match failed.first() {
+            Some(first) => Outcome::Left(format!("{} pods keep their record: {first}", failed.len())),
+            None => outcome,
+        })
     }
 
-    async fn delete_namespace(&self, namespace: &Object, parts: &[Object]) -> anyhow::Result<Option<String>> {
+    async fn delete_namespace(
+        &self,
+        namespace: &Object,
+        parts: &[Object],
+        secrets: &[OwnSecret],
+    ) -> anyhow::Result<Outcome> {
         // Somebody may have put something there meanwhile.
-        let now = leftovers(self.objects.client, self.namespace, parts).await;
+        let now = leftovers(self.objects.client, self.namespace, parts, secrets).await;
         if let Some(why) = now.why_kept() {
+            if now.is_unknown() {
+                return Ok(Outcome::Left(why));
+            }
             self.voice.screen.tell(&why);
-            return Ok(None);
+            return Ok(Outcome::Gone);
         }
         let mode = self.args.mode.dry_run;
         if mode != DryRun::Client
             && let Err(error) = self.objects.delete(namespace, false, mode == DryRun::Server).await
         {
-            return Ok(Some(error.to_string()));
+            return Ok(Outcome::failed(&error));
         }
-        if mode == DryRun::None && !self.gone(namespace).await? {
-            return Ok(Some(format!("{} does not end: see its status", namespace.id)));
+        if mode == DryRun::None {
+            let ending = self.ended(namespace, "does not end: see its status").await;
+            if !matches!(ending, Outcome::Gone) {
+                return Ok(ending);
+            }
         }
-        self.voice.screen.say(&format!("{} deleted{}", namespace.id, mode.suffix()))?;
-        Ok(None)
+        self.deleted(&namespace.id)
+    }
+}
+
+/// Notes what is left; gives the end where nothing else is to be tried.
+fn heed(outcome: Outcome, left: &mut Vec<String>) -> Option<End> {
+    match outcome {
+        Outcome::Gone => None,
+        Outcome::Left(why) => {
+            left.push(why);
+            None
+        }
+        Outcome::Unanswered(why) => {
+            left.push(why);
+            Some(End::Left(std::mem::take(left)))
+        }
+        Outcome::Interrupted => Some(End::Interrupted),
     }
 }

@@ -124,11 +124,16 @@ pub(crate) struct Server {
 impl Server {
     /// Waits until the webhook is installed in this namespace, and runs it.
     pub(crate) async fn start(cluster: &Cluster, namespace: &str) -> Result<Self> {
+        Self::start_as(cluster, namespace, None).await
+    }
+
+    /// The same, with another account than that of its pods.
+    pub(crate) async fn start_as(cluster: &Cluster, namespace: &str, account: Option<&str>) -> Result<Self> {
         let deployments = Api::<Deployment>::namespaced(cluster.client().await?, namespace);
         let deployment =
             eventually("it is installed", LIMIT, async || Ok(deployments.get(RELEASE).await?)).await?;
         let pod = deployment.spec.template.spec.context("no pod")?;
-        let account = pod.service_account_name.context("no account")?;
+        let account = account.map(str::to_owned).or(pod.service_account_name).context("no account")?;
         let arguments = pod.containers.into_iter().next().and_then(|container| container.args);
         let port = Port::claim()?;
         let listen = format!("--listen=127.0.0.1:{}", port.number());

@@ -208,9 +208,34 @@ async fn unchanged_but_for_grants(cluster: &Cluster, before: &BTreeSet<String>) 
 }
 
 #[tokio::test]
+async fn what_was_there_before_is_taken_over_only_where_that_is_asked_for() -> Result<()> {
+    let (cluster, _one) = cluster().await?;
+    with_namespace(cluster, "taken", async |ns| {
+        ns.kubectl().run(&["create", "serviceaccount", RELEASE]).await?;
+        let before = listing(cluster).await?;
+        for arguments in [&["--yes"] as &[&str], &["--dry-run=server"]] {
+            let refused =
+                cluster.kubectl().reload(&[&["install", "-n", "taken"], arguments].concat()).await?;
+            ensure!(refused.code == 2 && refused.stdout.is_empty(), "{refused}");
+            for text in ["there is already serviceaccount/kubectl-reload", "--force-conflicts"] {
+                ensure!(refused.stderr.contains(text), "{text:?} is not in {refused}");
+            }
+        }
+        unchanged(cluster, &before).await?;
+        let (_, server) = install(cluster, &["-n", "taken", "--force-conflicts"]).await?;
+        drop(server);
+        remove(cluster, &["-n", "taken"]).await.map(drop)
+    })
+    .await
+}
+
+#[tokio::test]
 async fn a_namespace_of_others_is_installed_into_and_left_as_it_is() -> Result<()> {
     let (cluster, _one) = cluster().await?;
     with_namespace(cluster, "shared", async |ns| {
+        // As Flux labels what it makes.
+        let flux = ["kustomize.toolkit.fluxcd.io/name=spaces", "kustomize.toolkit.fluxcd.io/namespace=flux"];
+        cluster.kubectl().run(&[&["label", "namespace", "shared"], &flux[..]].concat()).await?;
         let before = cluster.kubectl().json(&["namespace", "shared"]).await?["metadata"]["labels"].clone();
         let (output, server) = install(cluster, &["-n", "shared"]).await?;
         ensure!(output.stderr.contains("Namespace shared is left as it is"), "{output}");

@@ -6,17 +6,18 @@ use reload_tests::listing::{as_before, difference, listing};
 use reload_tests::manifest::{config_map, secret};
 use reload_tests::webhook::RECORD;
 use reload_tests::{Cluster, Namespace, Source, Workload, eventually, with_namespace};
+use serde_json::{Value, json};
 
 use super::{LIMIT, cluster, install, remove, without_pods};
 
 /// Workloads whose pods have records; of one the source has changed since.
-async fn shop(ns: &Namespace<'_>) -> Result<()> {
+pub(crate) async fn shop(ns: &Namespace<'_>) -> Result<()> {
     ns.apply([config_map("settings", &[("a", "1")]), secret("login", &[("user", "ada")])]).await?;
     let uses = |name| Workload::deployment(name).env_from(Source::config_map("settings"));
     ns.deploy([uses("a").replicas(3), uses("b").env_from(Source::secret("login"))]).await
 }
 
-async fn records(cluster: &Cluster) -> Result<usize> {
+pub(crate) async fn records(cluster: &Cluster) -> Result<usize> {
     let pods = cluster.kubectl().json(&["pods", "-A"]).await?;
     Ok(pods.to_string().matches(&format!("\"{RECORD}\"")).count())
 }
@@ -118,6 +119,88 @@ async fn a_namespace_with_something_else_in_it_stays_and_so_does_what_it_is() ->
     .await?;
     cluster.kubectl().run(&["delete", "namespace", RELEASE]).await?;
     as_before(cluster, &before, LIMIT).await
+}
+
+/// A kind of custom resources, in a group of this test.
+fn definition(plural: &str, kind: &str, version: &str) -> Value {
+    let schema = json!({"openAPIV3Schema": {"type": "object"}});
+    let versions = json!([{"name": version, "served": true, "storage": true, "schema": schema}]);
+    let names = json!({"plural": plural, "singular": kind.to_lowercase(), "kind": kind});
+    json!({
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": format!("{plural}.left.example.com")},
+        "spec": {"group": "left.example.com", "names": names, "scope": "Namespaced", "versions": versions},
+    })
+}
+
+/// The group prefers v1, in which the first of them is not served; the second is called as what is no
+/// possession of anybody.
+#[tokio::test]
+async fn objects_of_any_version_and_group_keep_the_namespace() -> Result<()> {
+    let (cluster, _one) = cluster().await?;
+    let (_, server) = install(cluster, &[]).await?;
+    let kubectl = cluster.kubectl().namespace(RELEASE);
+    let definitions = [definition("scrapes", "Scrape", "v1alpha1"), definition("events", "Event", "v1")];
+    kubectl.apply(&definitions).await?;
+    let names = ["crd/scrapes.left.example.com", "crd/events.left.example.com"];
+    let established = ["wait", "--for=condition=established", "--timeout=60s"];
+    kubectl.run(&[&established[..], &names].concat()).await?;
+    let objects = [("v1alpha1", "Scrape"), ("v1", "Event")].map(|(version, kind)| {
+        json!({"apiVersion": format!("left.example.com/{version}"), "kind": kind, "metadata": {"name": "mine"}})
+    });
+    eventually("the kinds are served", LIMIT, async || kubectl.apply(&objects).await).await?;
+    drop(server);
+    let output = remove(cluster, &[]).await?;
+    for text in ["The namespace stays", "events/mine", "scrapes/mine"] {
+        ensure!(output.stderr.contains(text), "{text:?} is not in {output}");
+    }
+    let namespace = cluster.kubectl().json(&["namespace", RELEASE]).await?;
+    ensure!(namespace["metadata"]["deletionTimestamp"].is_null(), "{namespace}");
+    cluster.kubectl().run(&[&["delete"], &names[..]].concat()).await?;
+    cluster.kubectl().run(&["delete", "namespace", RELEASE]).await.map(drop)
+}
+
+#[tokio::test]
+async fn where_not_all_can_be_looked_at_the_namespace_stays_and_the_exit_code_says_so() -> Result<()> {
+    let (cluster, _one) = cluster().await?;
+    let (_, server) = install(cluster, &[]).await?;
+    drop(server);
+    // All that is installed, and nothing else: who knows whether there is a Lease.
+    let resources = [
+        "namespaces",
+        "deployments",
+        "services",
+        "serviceaccounts",
+        "secrets",
+        "configmaps",
+        "poddisruptionbudgets",
+        "networkpolicies",
+        "roles",
+        "rolebindings",
+        "clusterroles",
+        "clusterrolebindings",
+        "flowschemas",
+        "prioritylevelconfigurations",
+        "priorityclasses",
+        "mutatingwebhookconfigurations",
+    ];
+    let kubectl = cluster.kubectl();
+    let rules = json!([{"apiGroups": ["*"], "resources": resources, "verbs": ["get", "list", "delete"]}]);
+    let role = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "remover"}, "rules": rules});
+    kubectl.apply(&[role]).await?;
+    kubectl
+        .run(&["create", "clusterrolebinding", "remover", "--clusterrole=remover", "--user=remover"])
+        .await?;
+    for words in ["Not all is gone: mend that", "There is no installation in namespace"] {
+        let output = kubectl.reload(&["uninstall", "--yes", "--timeout=60s", "--as", "remover"]).await?;
+        ensure!(output.code == 1 && output.stdout.contains(words), "{output}");
+        ensure!(output.stderr.contains("what else is in it is not known: may not list"), "{output}");
+    }
+    kubectl.run(&["delete", "clusterrole/remover", "clusterrolebinding/remover"]).await?;
+    let output = remove(cluster, &[]).await?;
+    ensure!(output.stdout.contains("namespace/kubectl-reload deleted"), "{output}");
+    Ok(())
 }
 
 #[tokio::test]

@@ -41,6 +41,7 @@ fn healthy() -> Facts {
             desired: 2,
             ready: 2,
             version: Some("0.1.0".to_owned()),
+            certificates: None,
         })),
         hash_key: Ok(Some(Some("0011aabb".to_owned()))),
         certificate: Ok(Some(Ok(Certificate {
@@ -217,7 +218,7 @@ fn each_fault_has_one_finding_with_a_remedy() {
 
 #[test]
 fn faults_that_are_no_fault_of_the_webhook_are_only_told() {
-    let cases: [Case; 6] = [
+    let cases: [Case; 8] = [
         ("certificates elsewhere", |f| f.certificate = Ok(None), "certificate", Level::Yellow, "no Secret"),
         (
             "unread certificates",
@@ -228,10 +229,24 @@ fn faults_that_are_no_fault_of_the_webhook_are_only_told() {
         ),
         (
             "skew",
-            |f| deployed(f).version = Some("0.2.0".to_owned()),
+            |f| deployed(f).version = Some("0.3.0".to_owned()),
             "version",
             Level::Yellow,
-            "webhook v0.2.0",
+            "webhook v0.3.0",
+        ),
+        (
+            "another major version",
+            |f| deployed(f).version = Some("1.1.0".to_owned()),
+            "version",
+            Level::Yellow,
+            "webhook v1.1.0",
+        ),
+        (
+            "the next minor version",
+            |f| deployed(f).version = Some("0.2.9".to_owned()),
+            "version",
+            Level::Green,
+            "webhook v0.2.9",
         ),
         ("no version", |f| deployed(f).version = None, "version", Level::Yellow, "does not say"),
         ("no records", |f| f.pods = Ok(Pods { all: 3, recorded: 0 }), "pods", Level::Yellow, "0 of 3"),
@@ -250,6 +265,25 @@ fn faults_that_are_no_fault_of_the_webhook_are_only_told() {
         let told = findings.iter().find(|finding| finding.check == check_name).unwrap();
         assert!(told.level == level && told.message.contains(text), "{name}: {told:?}");
     }
+}
+
+/// The chart names it after the release.
+#[test]
+fn the_secret_of_the_certificates_is_the_one_that_the_webhook_was_told_of() {
+    let deployment = json!({
+        "metadata": {"name": "records"},
+        "spec": {"selector": {}, "template": {"spec": {"containers": [{
+            "name": "webhook",
+            "args": ["--namespace=tools", "--certificates=records-certificates"],
+        }]}}},
+    });
+    let mut facts = healthy();
+    assert_eq!(facts.certificates(), "kubectl-reload-certificates");
+    facts.deployed = Ok(Some(Deployed::of(&serde_json::from_value(deployment).unwrap())));
+    facts.certificate = Ok(None);
+    let findings = check(&facts);
+    let told = findings.iter().find(|finding| finding.check == "certificate").unwrap();
+    assert_eq!(told.message, "not known: there is no Secret records-certificates");
 }
 
 #[test]
