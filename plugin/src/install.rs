@@ -3,7 +3,6 @@
 mod change;
 mod plan;
 mod preparation;
-mod proof;
 mod readiness;
 mod session;
 

@@ -4,6 +4,7 @@ pub(crate) mod found;
 pub(crate) mod keeper;
 pub(crate) mod object;
 pub(crate) mod objects;
+pub(crate) mod proof;
 pub(crate) mod rendering;
 pub(crate) mod values;
 

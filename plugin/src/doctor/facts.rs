@@ -1,7 +1,8 @@
 //! What the checks look at, fetched at once. What cannot be had says why.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::slice;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use k8s_openapi::api::admissionregistration::v1::{MutatingWebhook, MutatingWebhookConfiguration};
@@ -17,7 +18,8 @@ use super::certificate::Certificate;
 use super::rights::{self, Right};
 use crate::annotations::OwnAnnotations;
 use crate::api::{ApiError, Resource, get_metadata, get_object, get_path, is_there, list_metadata};
-use crate::installation::{CERTIFICATES, WebhookVersion, deployment};
+use crate::installation::proof::{Probe, Proof};
+use crate::installation::{CERTIFICATES, NAME, WebhookVersion, deployment};
 use crate::version::ServerVersion;
 
 /// How long the webhook may take to answer; the API server itself waits longer for a connection.
@@ -51,6 +53,8 @@ pub(super) struct Facts {
     pub(super) hash_key: Known<Option<Option<String>>>,
     pub(super) certificate: Known<Option<Known<Certificate>>>,
     pub(super) endpoint: Endpoint,
+    /// Of a pod that was tried, where there is a registration.
+    pub(super) admission: Option<Proof>,
     pub(super) namespaces: Known<Vec<Namespace>>,
     pub(super) pods: Known<Pods>,
 }
@@ -64,6 +68,9 @@ pub(super) struct Deployed {
     pub(super) version: Option<String>,
     /// The Secret of its own certificates, where its flags name one.
     pub(super) certificates: Option<String>,
+    pub(super) image: Option<String>,
+    /// Whether it looks at Secrets, as its flags say.
+    pub(super) secrets: bool,
 }
 
 /// Whether the webhook answers.
@@ -140,8 +147,17 @@ impl Facts {
         let registered = webhook.as_ref().ok().and_then(Option::as_ref);
         let certificate =
             told(chain).map(|secret| secret.map(|secret| certificate(&secret, registered, now)));
+        let admission = async {
+            Some(
+                probe(client, install, &deployed)
+                    .prove(registered.map(slice::from_ref)?, Instant::now())
+                    .await,
+            )
+        };
+        let (endpoint, admission) = tokio::join!(endpoint(client, registered), admission);
         Self {
-            endpoint: endpoint(client, registered).await,
+            endpoint,
+            admission,
             plugin,
             now,
             server,
@@ -174,6 +190,7 @@ impl Facts {
             hash_key: Err(why.clone()),
             certificate: Err(why.clone()),
             endpoint: Endpoint::NotAsked(why.clone()),
+            admission: None,
             namespaces: Err(why.clone()),
             pods: Err(why),
         }
@@ -186,16 +203,28 @@ fn certificates(deployed: &Known<Option<Deployed>>) -> &str {
     named.unwrap_or(CERTIFICATES)
 }
 
+/// A pod of the webhook's own image, which the cluster takes.
+fn probe<'a>(client: &'a Client, namespace: &'a str, deployed: &'a Known<Option<Deployed>>) -> Probe<'a> {
+    let deployed = deployed.as_ref().ok().and_then(Option::as_ref);
+    let image = deployed.and_then(|deployed| deployed.image.as_deref()).unwrap_or(NAME);
+    Probe { client, namespace, image, secrets: deployed.is_none_or(|deployed| deployed.secrets) }
+}
+
 impl Deployed {
     pub(super) fn of(deployment: &Deployment) -> Self {
         let containers = deployment.spec.template.spec.iter().flat_map(|pod| &pod.containers);
-        let mut arguments = containers.flat_map(|container| container.args.iter().flatten());
+        let arguments: Vec<&String> =
+            containers.flat_map(|container| container.args.iter().flatten()).collect();
+        let version = WebhookVersion::of(deployment);
+        let named = |text: &&String| text.strip_prefix("--certificates=").map(str::to_owned);
         Self {
-            certificates: arguments.find_map(|text| text.strip_prefix("--certificates=").map(str::to_owned)),
+            certificates: arguments.iter().find_map(named),
+            secrets: !arguments.iter().any(|text| *text == "--secrets=false"),
+            image: version.image,
             name: deployment.metadata.name.clone().unwrap_or_default(),
             desired: deployment.spec.replicas.unwrap_or(1),
             ready: deployment.status.as_ref().and_then(|status| status.ready_replicas).unwrap_or(0),
-            version: WebhookVersion::of(deployment).version,
+            version: version.version,
         }
     }
 }

@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 
 use super::change::Change;
 use super::plan::{Plan, Step};
-use super::proof::{Probe, Proof};
 use super::{VERSION, Voice};
 use crate::bar::Bar;
 use crate::installation::NAME;
 use crate::installation::object::{Object, REGISTRATION};
 use crate::installation::objects::{ApplyError, How, Objects};
+use crate::installation::proof::{Probe, Proof};
 use crate::interrupt::{INTERRUPTED, Interrupt};
 use crate::patience::{Outage, Patience};
 
@@ -141,7 +141,8 @@ impl Session<'_> {
             image: plan.image(),
             secrets: plan.records_secrets(),
         };
-        match probe.prove(&registration, patience.deadline).await {
+        let webhooks = registration.webhooks.as_deref().unwrap_or_default();
+        match probe.prove(webhooks, patience.deadline).await {
             Proof::Recorded(namespace) => Ok(namespace),
             Proof::Unrecorded { namespace, why } => {
                 anyhow::bail!("a pod that was tried in namespace {namespace} {why}")

@@ -1,10 +1,13 @@
+use jiff::SignedDuration;
 use serde_json::json;
 
 use super::super::certificate::Certificate;
-use super::super::facts::{Place, Pods};
+use super::super::facts::{Deployed, Endpoint, Place, Pods};
 use super::super::finding::Level;
 use super::super::rights::Right;
+use super::webhook::SOON;
 use super::*;
+use crate::installation::proof::Proof;
 
 /// Of a cluster in which all is well.
 fn healthy() -> Facts {
@@ -42,6 +45,8 @@ fn healthy() -> Facts {
             ready: 2,
             version: Some("0.1.0".to_owned()),
             certificates: None,
+            image: None,
+            secrets: true,
         })),
         hash_key: Ok(Some(Some("0011aabb".to_owned()))),
         certificate: Ok(Some(Ok(Certificate {
@@ -49,6 +54,7 @@ fn healthy() -> Facts {
             trusted: Ok(()),
         }))),
         endpoint: Endpoint::Answers,
+        admission: Some(Proof::Recorded("default".to_owned())),
         namespaces: Ok(vec![namespace("kubectl-reload"), namespace("kube-system"), namespace("shop")]),
         pods: Ok(Pods { all: 10, recorded: 7 }),
     }
@@ -113,7 +119,7 @@ type Case = (&'static str, fn(&mut Facts), &'static str, Level, &'static str);
 #[test]
 fn each_fault_has_one_finding_with_a_remedy() {
     use Level::{Red, Yellow};
-    let cases: [Case; 29] = [
+    let cases: [Case; 30] = [
         ("unreachable", |f| f.server = Err("does not answer".to_owned()), "server", Red, "does not answer"),
         ("old server", |f| f.server = Ok("v1.32.9-gke.1".to_owned()), "server", Red, "older than v1.33"),
         ("odd server", |f| f.server = Ok("tip".to_owned()), "server", Yellow, "no version"),
@@ -141,6 +147,16 @@ fn each_fault_has_one_finding_with_a_remedy() {
             "installation",
             Yellow,
             "possibly",
+        ),
+        (
+            "a pod tried in vain",
+            |f| {
+                let (namespace, why) = ("shop".to_owned(), "came back without a record".to_owned());
+                f.admission = Some(Proof::Unrecorded { namespace, why });
+            },
+            "admission",
+            Red,
+            "in namespace shop came back without a record",
         ),
         ("no registration", |f| f.webhook = Ok(None), "registration", Red, "no pod is recorded"),
         ("unread registration", |f| f.webhook = Err("no".to_owned()), "registration", Yellow, "not known"),
@@ -218,7 +234,14 @@ fn each_fault_has_one_finding_with_a_remedy() {
 
 #[test]
 fn faults_that_are_no_fault_of_the_webhook_are_only_told() {
-    let cases: [Case; 8] = [
+    let cases: [Case; 9] = [
+        (
+            "no pod may be tried",
+            |f| f.admission = Some(Proof::Untried(vec!["may not create pods".to_owned()])),
+            "admission",
+            Level::Green,
+            "not tried: may not create pods",
+        ),
         ("certificates elsewhere", |f| f.certificate = Ok(None), "certificate", Level::Yellow, "no Secret"),
         (
             "unread certificates",

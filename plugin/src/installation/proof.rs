@@ -1,8 +1,9 @@
 //! The proof: a pod that is asked for and never made comes back with a record.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
+use k8s_openapi::api::admissionregistration::v1::MutatingWebhook;
 use k8s_openapi::api::core::v1::{Namespace, Pod};
 use kube::api::{ListParams, PostParams};
 use kube::core::{Selector, SelectorExt as _};
@@ -28,7 +29,7 @@ const SOURCE: &str = "kubectl-reload-proof";
 
 /// How it went.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Proof {
+pub(crate) enum Proof {
     /// In this namespace.
     Recorded(String),
     Unrecorded {
@@ -41,30 +42,31 @@ pub(super) enum Proof {
 }
 
 /// What is tried.
-pub(super) struct Probe<'a> {
-    pub(super) client: &'a Client,
+pub(crate) struct Probe<'a> {
+    pub(crate) client: &'a Client,
     /// Where the webhook is installed.
-    pub(super) namespace: &'a str,
-    pub(super) image: &'a str,
+    pub(crate) namespace: &'a str,
+    pub(crate) image: &'a str,
     /// Whether what Secrets hold is recorded, too.
-    pub(super) secrets: bool,
+    pub(crate) secrets: bool,
 }
 
 impl Probe<'_> {
     /// Tries a pod in a namespace that the registration chooses, until it is recorded or time is up.
-    pub(super) async fn prove(
-        &self,
-        registration: &MutatingWebhookConfiguration,
-        deadline: Instant,
-    ) -> Proof {
-        let pod = match pod(self.image, self.secrets) {
+    pub(crate) async fn prove(&self, webhooks: &[MutatingWebhook], deadline: Instant) -> Proof {
+        let Some(labels) = labels(webhooks) else {
+            return Proof::Untried(vec![
+                "the registration chooses pods by what no label gives them".to_owned(),
+            ]);
+        };
+        let pod = match pod(self.image, self.secrets, &labels) {
             Ok(pod) => pod,
             Err(error) => return Proof::Untried(vec![error.to_string()]),
         };
         // What is ready in the last moment is not told to have failed.
         let deadline = deadline.max(Instant::now() + POLL * 20).min(Instant::now() + PATIENCE);
         let mut refused = Vec::new();
-        for namespace in places(self.client, registration).await {
+        for namespace in places(self.client, webhooks).await {
             loop {
                 match self.attempt(&namespace, &pod).await {
                     Ok(None) => return Proof::Recorded(namespace),
@@ -169,11 +171,10 @@ impl Lack {
 }
 
 /// Namespaces whose pods are sent to the webhook: `default` before all others.
-async fn places(client: &Client, registration: &MutatingWebhookConfiguration) -> Vec<String> {
+async fn places(client: &Client, webhooks: &[MutatingWebhook]) -> Vec<String> {
     let Ok(namespaces) = Api::<Namespace>::all(client.clone()).list(&ListParams::default()).await else {
         return vec!["default".to_owned()];
     };
-    let webhooks = registration.webhooks.as_deref().unwrap_or_default();
     let selectors = webhooks.iter().filter_map(|webhook| webhook.namespace_selector.clone());
     let selectors: Vec<Selector> =
         selectors.filter_map(|selector| Selector::try_from(selector).ok()).collect();
@@ -189,9 +190,18 @@ async fn places(client: &Client, registration: &MutatingWebhookConfiguration) ->
     names
 }
 
+/// Labels by which the registration chooses a pod; `None` where it asks for more than they can give.
+fn labels(webhooks: &[MutatingWebhook]) -> Option<BTreeMap<String, String>> {
+    let selectors: Vec<_> = webhooks.iter().filter_map(|webhook| webhook.object_selector.clone()).collect();
+    let wanted = selectors.iter().filter_map(|selector| selector.match_labels.clone());
+    let labels: BTreeMap<String, String> = wanted.flatten().collect();
+    let matches = |selector| Selector::try_from(selector).is_ok_and(|selector| selector.matches(&labels));
+    selectors.into_iter().all(matches).then_some(labels)
+}
+
 /// One that uses sources, keeps to Pod Security `restricted`, says what it needs, as quotas ask, and has
 /// an image that the cluster takes, since the webhook runs by it.
-fn pod(image: &str, secrets: bool) -> Result<Pod, serde_json::Error> {
+fn pod(image: &str, secrets: bool, labels: &BTreeMap<String, String>) -> Result<Pod, serde_json::Error> {
     let source = json!({"name": SOURCE, "optional": true});
     let mut sources = vec![json!({"configMapRef": source})];
     if secrets {
@@ -199,7 +209,7 @@ fn pod(image: &str, secrets: bool) -> Result<Pod, serde_json::Error> {
     }
     let resources = json!({"cpu": "1m", "memory": "1Mi"});
     serde_json::from_value(json!({
-        "metadata": {"generateName": "kubectl-reload-proof-"},
+        "metadata": {"generateName": "kubectl-reload-proof-", "labels": labels},
         "spec": {
             "automountServiceAccountToken": false,
             "securityContext": {
@@ -235,6 +245,21 @@ mod tests {
             hash_key: None,
             sources: sources.iter().cloned().collect(),
         }
+    }
+
+    #[test]
+    fn the_pod_has_the_labels_that_the_registration_asks_for_and_none_else() {
+        let chosen = |selector: serde_json::Value| {
+            let webhook = json!({"name": "a.b.c", "clientConfig": {}, "sideEffects": "None",
+                "admissionReviewVersions": ["v1"], "objectSelector": selector});
+            labels(&[serde_json::from_value(webhook).unwrap()])
+        };
+        let expression = |operator: &str| json!({"matchLabels": {"a": "b"}, "matchExpressions": [{"key": "c", "operator": operator}]});
+        let both = BTreeMap::from([("a".to_owned(), "b".to_owned())]);
+        assert_eq!(chosen(json!(null)), Some(BTreeMap::new()));
+        assert_eq!(chosen(json!({})), Some(BTreeMap::new()));
+        assert_eq!(chosen(expression("DoesNotExist")), Some(both));
+        assert_eq!(chosen(expression("Exists")), None);
     }
 
     #[test]
