@@ -10,6 +10,8 @@ mod evict;
 mod gitops;
 #[path = "sync/interrupt.rs"]
 mod interrupt;
+#[path = "sync/missing.rs"]
+mod missing;
 #[path = "sync/outage.rs"]
 mod outage;
 #[path = "sync/rights.rs"]
@@ -33,46 +35,6 @@ use reload_tests::{Cluster, Namespace, Source, Workload, eventually, with_namesp
 use serde_json::{Value, json};
 
 const WHILE: Duration = Duration::from_secs(60);
-
-#[tokio::test]
-async fn what_is_missing_is_told_whatever_else_has_drifted() -> Result<()> {
-    let cluster = Cluster::shared().await?;
-    with_namespace(cluster, "hidden", async |ns| {
-        let _webhook = ns.webhook().await?;
-        ns.apply([
-            config_map("there", &[("a", "1")]),
-            config_map("files", &[("used", "1"), ("needed", "1")]),
-        ])
-        .await?;
-        let items = json!([{"key": "used", "path": "used"}, {"key": "needed", "path": "needed"}]);
-        let volume = json!([{"name": "v", "configMap": {"name": "files", "items": items}}]);
-        let mount = json!([{"name": "v", "mountPath": "/used", "subPath": "used"}]);
-        ns.deploy([
-            // Of a source that was absent at admission, only times tell; a fake node starts it.
-            Workload::deployment("awaits")
-                .env("A", Source::config_map("there"), "a")
-                .env_from(Source::config_map("absent")),
-            // A key of the volume that no mount shows is required all the same.
-            Workload::deployment("needs")
-                .env("A", Source::config_map("there"), "a")
-                .with("/spec/template/spec", "volumes", volume)
-                .with("/spec/template/spec/containers/0", "volumeMounts", mount),
-        ])
-        .await?;
-        ns.kubectl().run(&["patch", "configmap", "there", "-p", "{\"data\":{\"a\":\"2\"}}"]).await?;
-        ns.apply([config_map("files", &[("used", "1")])]).await?;
-        let before = (ns.pod_uids("deployment/awaits").await?, ns.pod_uids("deployment/needs").await?);
-        let sync = ns.reload(&["sync", "--yes"]).await?;
-        ensure!(sync.code == 1, "{sync}");
-        for text in ["configmap/absent does not exist, so", "configmap/files lacks needed, so"] {
-            ensure!(sync.stdout.contains(text), "{text} is not in {sync}");
-        }
-        let after = (ns.pod_uids("deployment/awaits").await?, ns.pod_uids("deployment/needs").await?);
-        assert_eq!(before, after);
-        Ok(())
-    })
-    .await
-}
 
 #[tokio::test]
 async fn an_unset_variable_for_a_namespace_is_not_all_namespaces() -> Result<()> {
