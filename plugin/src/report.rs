@@ -73,6 +73,9 @@ pub(crate) struct Cause {
     pub(crate) since: Option<Timestamp>,
     /// The version that it has now.
     pub(crate) resource_version: Option<String>,
+    /// The field manager that last wrote it.
+    #[serde(skip)]
+    pub(crate) written_by: Option<String>,
 }
 
 fn as_text<S: serde::Serializer>(source: &SourceId, serializer: S) -> Result<S::Ok, S::Error> {
@@ -179,8 +182,9 @@ fn causes<'a>(findings: impl Iterator<Item = &'a Finding>) -> Vec<Cause> {
         cause.changes.removed.extend(removed);
         cause.would_not_start |= finding.reason == Reason::Missing;
         cause.since = cause.since.max(finding.since);
-        if let Some(Seen::Present { version, .. }) = &finding.evidence.now {
+        if let Some(Seen::Present { version, written, .. }) = &finding.evidence.now {
             cause.resource_version = Some(version.resource_version.clone());
+            cause.written_by = written.as_ref().map(|(_, manager)| manager.clone());
         }
     }
     let cause = |((source, reason), merged): ((&SourceId, String), Merged)| Cause {
@@ -192,6 +196,7 @@ fn causes<'a>(findings: impl Iterator<Item = &'a Finding>) -> Vec<Cause> {
         would_not_start: merged.would_not_start,
         since: merged.since,
         resource_version: merged.resource_version,
+        written_by: merged.written_by,
     };
     merged.into_iter().map(cause).collect()
 }
@@ -203,6 +208,7 @@ struct Merged {
     would_not_start: bool,
     since: Option<Timestamp>,
     resource_version: Option<String>,
+    written_by: Option<String>,
 }
 
 /// Tells drifted workloads whose rollout is replacing the drifted pods from those that stay as they

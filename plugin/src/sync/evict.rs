@@ -70,7 +70,7 @@ impl Session<'_> {
         let begun = self.clock.now();
         let namespace = Some(workload.namespace.as_str());
         let memory = patience.ask(async || Memory::fetch(self.client, workload).await).await?;
-        let memory = memory.filter(|_| !self.args.again);
+        let remembered = memory.as_ref().filter(|_| !self.args.again);
         let inventory = patience
             .ask(async || Inventory::fetch(self.client, namespace, Selector::default()).await)
             .await?;
@@ -90,14 +90,14 @@ impl Session<'_> {
                     count => Outcome::Failed(format!("{count} of its pods evicted; of others, {why}")),
                 });
             }
-            if let Some(why) = memory.as_ref().and_then(|memory| memory.refusal(&report)) {
+            if let Some(why) = remembered.and_then(|memory| memory.refusal(&report)) {
                 in_vain = Some(why);
                 continue;
             }
             if self.args.mode.dry_run == DryRun::None {
                 // Before it is evicted: whatever ends this run, the next one knows.
-                let causes = evicted.iter().chain([&report]).flat_map(|report| &report.causes);
-                self.remember(workload, &Memory::of(causes, begun)).await;
+                let memory = Memory::of(evicted.iter().chain([&report]), begun, memory.as_ref());
+                self.remember(workload, &memory).await;
             }
             if self.args.mode.dry_run != DryRun::Client {
                 match self.evict_one(workload, &name, uid, patience).await? {

@@ -31,7 +31,7 @@ impl Session<'_> {
         patience: &Patience<'_>,
     ) -> anyhow::Result<Option<Outcome>> {
         let now = self.clock.now();
-        let memory = Memory::of(&report.causes, now);
+        let memory = Memory::of([report], now, seen.restarted_for().as_ref());
         let dry_run = self.args.mode.dry_run == DryRun::Server;
         match self.write(workload, seen, now, &memory, patience).await? {
             Restarted::Conflict | Restarted::Unchanged => return Ok(None),

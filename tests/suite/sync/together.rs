@@ -71,6 +71,8 @@ async fn a_source_that_changes_meanwhile_is_judged_again() -> Result<()> {
         }
         assert_eq!(revision(&ns, "second").await?, "1");
         assert_eq!(ns.status().await?.drifted(), ["deployment/first"]);
+        ns.reload(&["sync"]).await?.success()?;
+        ensure!(ns.status().await?.drifted().is_empty(), "what changed meanwhile is nobody's own");
         Ok(())
     })
     .await

@@ -21,6 +21,7 @@ fn cause(source: SourceId, reason: &str, changed: &[&str], since: Option<&str>) 
         would_not_start: reason.starts_with("missing"),
         since: since.map(|since| since.parse().unwrap()),
         resource_version: Some("7".to_owned()),
+        written_by: None,
     }
 }
 
