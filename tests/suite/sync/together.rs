@@ -139,3 +139,26 @@ async fn new_pods_that_never_become_ready_are_told_and_not_restarted_into_again(
     })
     .await
 }
+
+#[tokio::test]
+async fn a_later_restart_by_somebody_else_is_waited_for_however_long_it_takes() -> Result<()> {
+    let cluster = Cluster::shared().await?;
+    with_namespace(cluster, "colleague", async |ns| {
+        let _webhook = ns.webhook().await?;
+        drifted(&ns, [Workload::deployment("shop").env_from(Source::config_map("settings"))]).await?;
+        ready_after(&ns, "shop", 300).await?;
+        let mut sync = Running::start(&ns, None, &["--timeout", "0s"])?;
+        sync.tells("deployment/shop in colleague: 0 of 1").await?;
+        // In another second: else kubectl itself says that nothing would change.
+        eventually("it is restarted once more", WHILE, async || {
+            ns.kubectl().run(&["rollout", "restart", "deployment/shop"]).await
+        })
+        .await?;
+        ready_after(&ns, "shop", 0).await?;
+        let sync = sync.end().await?.success()?;
+        ensure!(sync.stdout.contains("deployment/shop in colleague restarted"), "{sync}");
+        assert_eq!(revision(&ns, "shop").await?, "3");
+        Ok(())
+    })
+    .await
+}
