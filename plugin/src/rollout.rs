@@ -7,6 +7,7 @@ use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{FieldsV1, ManagedFieldsEntry};
 use kube::core::ApiResource;
 use kube::{Api, Client};
 use reload_core::annotation::RESTARTED_FOR;
@@ -169,36 +170,47 @@ impl Rollable {
         observed >= self.metadata().generation
     }
 
-    /// How far its rollout is, where only a Deployment knows that it is stuck: a StatefulSet or
-    /// DaemonSet whose last new pod was made long ago goes no further by itself; nor does one that has made
-    /// none long after it was changed, as when an old pod is broken or a quota is used up.
+    /// How far its rollout is, where only a Deployment knows by itself that it is stuck: of the others one
+    /// goes no further that has made its last new pod long ago, and was not changed since; nor does one that
+    /// has made none long after it was changed, as when an old pod is broken or a quota is used up.
     pub(crate) fn progress_at(&self, now: Timestamp, last_new_pod: Option<Timestamp>) -> Progress {
-        let Progress::Underway { done, wanted } = self.progress() else { return self.progress() };
-        let begun = last_new_pod.or_else(|| self.last_change());
+        let progress = self.progress();
+        let Progress::Underway { done, wanted } = progress else { return progress };
+        let changed = match self {
+            Self::Deployment(_) => return progress,
+            _ => self.last_change(),
+        };
+        // Until the controller has seen the change, its pods are those from before.
+        let begun = if changed.is_none() && !self.is_observed() { None } else { last_new_pod.max(changed) };
         let Some(ago) = begun.map(|begun| now.duration_since(begun)).filter(|ago| *ago > DEADLINE) else {
-            return Progress::Underway { done, wanted };
+            return progress;
         };
         let ago = age(ago.as_secs());
-        Progress::Stuck(match last_new_pod {
-            Some(_) => format!(
+        Progress::Stuck(match last_new_pod >= changed {
+            true => format!(
                 "rollout stuck: its newest pod was made {ago} ago, and {done} of {wanted} are healthy: mend its new pods"
             ),
-            None => format!(
-                "rollout stuck: it was changed {ago} ago, and no new pod has been made: see its events with kubectl \
-                 describe"
+            false => format!(
+                "rollout stuck: it was changed {ago} ago, and no new pod has been made since: see its events with \
+                 kubectl describe"
             ),
         })
     }
 
-    /// When somebody last wrote it, its status and scale aside; of a Deployment, whose own conditions tell,
-    /// it is of no use.
+    /// When what it asks for was last changed, its status, scale and labels aside. A Rollout may be told to
+    /// restart later on.
     fn last_change(&self) -> Option<Timestamp> {
-        if matches!(self, Self::Deployment(_)) {
-            return None;
-        }
         let writes = self.metadata().managed_fields.iter().flatten();
-        let writes = writes.filter(|write| write.subresource.is_none());
-        writes.filter_map(|write| Some(write.time.as_ref()?.0)).max()
+        let asks = |write: &&ManagedFieldsEntry| {
+            let of_spec = |fields: &FieldsV1| fields.0.get("f:spec").is_some();
+            write.subresource.is_none() && write.fields_v1.as_ref().is_some_and(of_spec)
+        };
+        let written = writes.filter(asks).filter_map(|write| Some(write.time.as_ref()?.0)).max();
+        let told = match self {
+            Self::Argo(object) => object.restart_at(),
+            _ => None,
+        };
+        written.max(told)
     }
 
     /// How far its rollout is.
