@@ -2,6 +2,7 @@
 //! status`.
 
 mod argo;
+mod stateful_set;
 
 use std::fmt;
 
@@ -18,6 +19,7 @@ use crate::restart::{Memory, RESTARTED_AT};
 use crate::table::age;
 use crate::workload::{Kind, WorkloadName};
 use argo::ArgoRollout;
+pub(crate) use stateful_set::{BrokenPod, PAST_BROKEN_POD, Partition};
 
 /// How long a rollout may go without a new pod: the default of a Deployment's
 /// `progressDeadlineSeconds`.
@@ -139,16 +141,7 @@ impl Rollable {
                 .then(|| "it is paused: resume it with kubectl rollout resume".to_owned()),
             Self::StatefulSet(object) => {
                 let strategy = object.spec.update_strategy.as_ref();
-                let rolling = strategy.and_then(|strategy| strategy.rolling_update.as_ref());
-                let partition =
-                    rolling.and_then(|rolling| rolling.partition).filter(|partition| *partition > 0);
-                on_delete(strategy.and_then(|strategy| strategy.type_.as_ref())).or_else(|| {
-                    partition.map(|partition| {
-                        format!(
-                            "its pods below partition {partition} keep their revision: lower the partition"
-                        )
-                    })
-                })
+                on_delete(strategy.and_then(|strategy| strategy.type_.as_ref()))
             }
             Self::DaemonSet(object) => {
                 let strategy = object.spec.update_strategy.as_ref();
@@ -156,6 +149,14 @@ impl Rollable {
             }
             // A restart recreates its pods whatever step its update is at, paused or not.
             Self::Argo(_) => None,
+        }
+    }
+
+    /// What a changed template would not replace, of a StatefulSet with a partition.
+    pub(crate) fn partition(&self) -> Option<Partition> {
+        match self {
+            Self::StatefulSet(object) => Partition::of(object),
+            Self::Deployment(_) | Self::DaemonSet(_) | Self::Argo(_) => None,
         }
     }
 
@@ -217,7 +218,7 @@ impl Rollable {
     pub(crate) fn progress(&self) -> Progress {
         let (done, wanted, stuck) = match self {
             Self::Deployment(object) => of_deployment(object),
-            Self::StatefulSet(object) => of_stateful_set(object),
+            Self::StatefulSet(object) => stateful_set::counts(object),
             Self::DaemonSet(object) => of_daemon_set(object),
             Self::Argo(object) => object.counts(),
         };
@@ -275,15 +276,6 @@ fn of_deployment(object: &Deployment) -> Counts {
         .map(|_| STUCK.to_owned());
     let done = if old > 0 { available.min(wanted - 1) } else { available };
     (done, wanted, stuck)
-}
-
-fn of_stateful_set(object: &StatefulSet) -> Counts {
-    let wanted = object.spec.replicas.unwrap_or(1);
-    let Some(status) = &object.status else { return (0, wanted, None) };
-    let same = status.current_revision == status.update_revision;
-    let updated = if same { wanted } else { status.updated_replicas.unwrap_or(0) };
-    let ready = status.ready_replicas.unwrap_or(0);
-    (updated.min(ready), wanted, None)
 }
 
 fn of_daemon_set(object: &DaemonSet) -> Counts {

@@ -20,6 +20,8 @@ mod rights;
 mod running;
 #[path = "sync/selection.rs"]
 mod selection;
+#[path = "sync/stateful_set.rs"]
+mod stateful_set;
 #[path = "sync/terminal.rs"]
 mod terminal;
 #[path = "sync/together.rs"]

@@ -217,6 +217,7 @@ mod tests {
             drifts: std::collections::BTreeSet::new(),
             problem: None,
             newest_pod: Some(at(newest_pod)),
+            reached: None,
         }
     }
 

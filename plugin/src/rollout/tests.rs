@@ -53,22 +53,6 @@ fn a_deployment_is_complete_when_all_pods_are_new_and_available() {
 }
 
 #[test]
-fn a_stateful_set_is_complete_when_its_revisions_agree_and_pods_are_ready() {
-    let progress = |status: Value| {
-        let spec = json!({"replicas": 2, "selector": {}, "template": {}, "serviceName": "s"});
-        let object = json!({"metadata": {"generation": 1}, "spec": spec, "status": status});
-        Rollable::StatefulSet(Box::new(serde_json::from_value(object).unwrap())).progress()
-    };
-    let status = |current: &str, updated: i32, ready: i32| {
-        progress(json!({"observedGeneration": 1, "replicas": 2, "currentRevision": current,
-            "updateRevision": "b", "updatedReplicas": updated, "readyReplicas": ready}))
-    };
-    assert_eq!(status("a", 1, 2), Progress::Underway { done: 1, wanted: 2 });
-    assert_eq!(status("b", 0, 2), Progress::Complete);
-    assert_eq!(status("b", 2, 1), Progress::Underway { done: 1, wanted: 2 });
-}
-
-#[test]
 fn what_would_not_roll_says_so() {
     let set = |strategy: Value| {
         let spec = json!({"selector": {}, "template": {}, "serviceName": "s", "updateStrategy": strategy});
@@ -78,11 +62,35 @@ fn what_would_not_roll_says_so() {
     };
     assert_eq!(set(json!({"type": "RollingUpdate"})).held(), None);
     assert!(set(json!({"type": "OnDelete"})).held().unwrap().contains("OnDelete"));
-    let partitioned = set(json!({"type": "RollingUpdate", "rollingUpdate": {"partition": 2}}));
-    assert!(partitioned.held().unwrap().contains("partition 2"));
     let spec = json!({"paused": true, "selector": {}, "template": {}});
     let paused = serde_json::from_value(json!({"metadata": {}, "spec": spec})).unwrap();
     assert!(Rollable::Deployment(Box::new(paused)).held().unwrap().contains("rollout resume"));
+}
+
+#[test]
+fn a_stateful_set_that_makes_no_new_pod_is_stuck_after_a_while() {
+    let at = |text: &str| text.parse::<Timestamp>().unwrap();
+    let object = json!({
+        "metadata": {"generation": 2, "managedFields": [
+            {"manager": "reload-sync", "time": "2026-01-01T00:00:00Z", "fieldsV1": {"f:spec": {}}},
+            {"manager": "labels", "time": "2026-01-01T00:20:00Z", "fieldsV1": {"f:metadata": {}}},
+            {"manager": "kube-controller-manager", "subresource": "status", "time": "2026-01-01T00:30:00Z",
+             "fieldsV1": {"f:status": {}}},
+        ]},
+        "spec": {"replicas": 2, "selector": {}, "template": {}, "serviceName": "s"},
+        "status": {"observedGeneration": 2, "replicas": 2, "readyReplicas": 1, "updatedReplicas": 0,
+                   "currentRevision": "a", "updateRevision": "b"},
+    });
+    let set = Rollable::StatefulSet(Box::new(serde_json::from_value(object).unwrap()));
+    let stuck = |now: &str, pod: Option<&str>| match set.progress_at(at(now), pod.map(at)) {
+        Progress::Stuck(why) => Some(why),
+        _ => None,
+    };
+    assert_eq!(stuck("2026-01-01T00:10:00Z", None), None);
+    let why = stuck("2026-01-01T00:10:01Z", None).unwrap();
+    assert!(why.contains("no new pod") && why.contains("kubectl describe"), "{why}");
+    assert_eq!(stuck("2026-01-01T00:30:00Z", Some("2026-01-01T00:25:00Z")), None);
+    assert!(stuck("2026-01-01T01:00:00Z", Some("2026-01-01T00:25:00Z")).unwrap().contains("newest pod"));
 }
 
 /// Of a workload whose last new pod was made at nine: what is said of it at noon, ten minutes after and an
@@ -140,30 +148,4 @@ fn a_rollout_that_restarts_its_pods_is_as_old_as_the_restart() {
     });
     let rollout = Rollable::Argo(Box::new(serde_json::from_value(object).unwrap()));
     assert_eq!(said_at_noon_and_later(&rollout), [false, false, true]);
-}
-
-#[test]
-fn a_stateful_set_that_makes_no_new_pod_is_stuck_after_a_while() {
-    let at = |text: &str| text.parse::<Timestamp>().unwrap();
-    let object = json!({
-        "metadata": {"generation": 2, "managedFields": [
-            {"manager": "reload-sync", "time": "2026-01-01T00:00:00Z", "fieldsV1": {"f:spec": {}}},
-            {"manager": "labels", "time": "2026-01-01T00:20:00Z", "fieldsV1": {"f:metadata": {}}},
-            {"manager": "kube-controller-manager", "subresource": "status", "time": "2026-01-01T00:30:00Z",
-             "fieldsV1": {"f:status": {}}},
-        ]},
-        "spec": {"replicas": 2, "selector": {}, "template": {}, "serviceName": "s"},
-        "status": {"observedGeneration": 2, "replicas": 2, "readyReplicas": 1, "updatedReplicas": 0,
-                   "currentRevision": "a", "updateRevision": "b"},
-    });
-    let set = Rollable::StatefulSet(Box::new(serde_json::from_value(object).unwrap()));
-    let stuck = |now: &str, pod: Option<&str>| match set.progress_at(at(now), pod.map(at)) {
-        Progress::Stuck(why) => Some(why),
-        _ => None,
-    };
-    assert_eq!(stuck("2026-01-01T00:10:00Z", None), None);
-    let why = stuck("2026-01-01T00:10:01Z", None).unwrap();
-    assert!(why.contains("no new pod") && why.contains("kubectl describe"), "{why}");
-    assert_eq!(stuck("2026-01-01T00:30:00Z", Some("2026-01-01T00:25:00Z")), None);
-    assert!(stuck("2026-01-01T01:00:00Z", Some("2026-01-01T00:25:00Z")).unwrap().contains("newest pod"));
 }
