@@ -83,7 +83,7 @@ pub(crate) struct SyncArgs {
     max_parallel: u8,
 
     /// Restart even what has drifted again since its last restart, as a workload does that writes its
-    /// own configuration.
+    /// own configuration; evict even where what for cannot be kept on the workload.
     #[arg(long)]
     again: bool,
 

@@ -59,40 +59,10 @@ async fn a_controller_of_another_group_is_not_taken_for_a_built_in_one() -> Resu
     let cluster = Cluster::shared().await?;
     with_namespace(cluster, "groups", async |ns| {
         let _webhook = ns.webhook().await?;
-        let names = json!({"plural": "statefulsets", "singular": "statefulset", "kind": "StatefulSet"});
-        let schema = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
-        cluster
-            .kubectl()
-            .apply(&[json!({
-                "apiVersion": "apiextensions.k8s.io/v1",
-                "kind": "CustomResourceDefinition",
-                "metadata": {"name": "statefulsets.example.com"},
-                "spec": {"group": "example.com", "names": names, "scope": "Namespaced", "versions": [
-                    {"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": schema}}]},
-            })])
-            .await?;
-        let resource = ApiResource {
-            group: "example.com".to_owned(),
-            version: "v1".to_owned(),
-            api_version: "example.com/v1".to_owned(),
-            kind: "StatefulSet".to_owned(),
-            plural: "statefulsets".to_owned(),
-        };
-        let custom: Api<DynamicObject> = Api::namespaced_with(ns.client(), ns.name(), &resource);
-        let owner = eventually("the custom controller is there", WHILE, async || {
-            Ok(custom.create(&PostParams::default(), &DynamicObject::new("db", &resource)).await?)
-        })
-        .await?;
+        let owner = custom(&ns, "StatefulSet", "db").await?;
         ns.apply([config_map("settings", &[("a", "1")])]).await?;
         ns.deploy([Workload::stateful_set("db")]).await?;
-        let reference = json!([{"apiVersion": "example.com/v1", "kind": "StatefulSet", "name": "db",
-            "uid": owner.metadata.uid, "controller": true}]);
-        let container =
-            json!({"name": "app", "image": "none", "envFrom": [{"configMapRef": {"name": "settings"}}]});
-        let pod = json!({"apiVersion": "v1", "kind": "Pod",
-            "metadata": {"name": "custom", "labels": {"app": "custom"}, "ownerReferences": reference},
-            "spec": {"containers": [container]}});
-        ns.apply([pod]).await?;
+        ns.apply([pod_of(&owner)]).await?;
         ns.started("custom").await?;
         ns.kubectl().run(&["patch", "configmap", "settings", "-p", "{\"data\":{\"a\":\"2\"}}"]).await?;
         let status = ns.status().await?;
@@ -260,6 +230,46 @@ async fn a_restart_that_is_taken_back_is_told() -> Result<()> {
         Ok(())
     })
     .await
+}
+
+/// An object of a kind of its own in the group `example.com`, whose controller is played by the test.
+async fn custom(ns: &Namespace<'_>, kind: &str, name: &str) -> Result<DynamicObject> {
+    let singular = kind.to_lowercase();
+    let plural = format!("{singular}s");
+    let names = json!({"plural": plural, "singular": singular, "kind": kind});
+    let schema = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+    let definition = json!({
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": format!("{plural}.example.com")},
+        "spec": {"group": "example.com", "names": names, "scope": "Namespaced", "versions": [
+            {"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": schema}}]},
+    });
+    ns.cluster().kubectl().apply(&[definition]).await?;
+    let resource = ApiResource {
+        group: "example.com".to_owned(),
+        version: "v1".to_owned(),
+        api_version: "example.com/v1".to_owned(),
+        kind: kind.to_owned(),
+        plural,
+    };
+    let custom: Api<DynamicObject> = Api::namespaced_with(ns.client(), ns.name(), &resource);
+    eventually("the custom controller is there", WHILE, async || {
+        Ok(custom.create(&PostParams::default(), &DynamicObject::new(name, &resource)).await?)
+    })
+    .await
+}
+
+/// The pod `custom` of such an object, which uses ConfigMap `settings`.
+fn pod_of(owner: &DynamicObject) -> Value {
+    let types = owner.types.clone().unwrap_or_default();
+    let reference = json!([{"apiVersion": types.api_version, "kind": types.kind, "name": owner.metadata.name,
+        "uid": owner.metadata.uid, "controller": true}]);
+    let container =
+        json!({"name": "app", "image": "none", "envFrom": [{"configMapRef": {"name": "settings"}}]});
+    json!({"apiVersion": "v1", "kind": "Pod",
+        "metadata": {"name": "custom", "labels": {"app": "custom"}, "ownerReferences": reference},
+        "spec": {"containers": [container]}})
 }
 
 /// Deploys workloads that use ConfigMap `settings`, which changes then.

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use kube::api::{Patch, PatchParams};
-use kube::core::DynamicObject;
+use kube::core::{ApiResource, DynamicObject};
+use kube::discovery::ApiGroup;
 use kube::{Api, Client};
 use reload_core::annotation::RESTARTED_FOR;
 use serde::{Deserialize, Serialize};
@@ -14,10 +15,10 @@ use serde_json::json;
 use super::MANAGER;
 use super::people::is_of_people;
 use crate::annotations::OwnAnnotations;
-use crate::api::{ApiError, get_metadata};
+use crate::api::{ApiError, Resource, get_metadata};
 use crate::report::{Cause, WorkloadReport};
 use crate::rollout::{api_resource, resource};
-use crate::workload::WorkloadName;
+use crate::workload::{Kind, WorkloadName};
 
 /// A source that is written within this time after the newest pod was made is taken to be written by it,
 /// unless people write by that field manager.
@@ -77,15 +78,16 @@ impl Memory {
         memory
     }
 
-    /// What stands on a workload of any kind that is known.
+    /// What stands on a workload.
     ///
     /// # Errors
     /// When it cannot be read for another reason than a missing right.
     pub(crate) async fn fetch(client: &Client, workload: &WorkloadName) -> Result<Option<Self>, ApiError> {
-        if workload.kind.resource().is_none() {
-            return Ok(None);
-        }
-        match get_metadata::<Object>(client, resource(workload)).await {
+        let get = async || {
+            let (group, of_kind) = served(client, workload).await?;
+            get_metadata::<Object>(client, subject(workload, &group, &of_kind)).await
+        };
+        match get().await {
             Ok(Object { metadata }) => Ok(metadata.annotations.get(RESTARTED_FOR).and_then(Self::parse)),
             Err(error) if error.is_forbidden() || error.is_not_found() => {
                 tracing::warn!("what it was restarted for before is not known: {error}");
@@ -95,20 +97,17 @@ impl Memory {
         }
     }
 
-    /// Writes it onto a workload of a kind that is known, beside its template.
+    /// Writes it onto a workload, beside its template.
     ///
     /// # Errors
     /// What the API server said.
     pub(crate) async fn keep(&self, client: &Client, workload: &WorkloadName) -> Result<(), ApiError> {
-        if workload.kind.resource().is_none() {
-            return Ok(());
-        }
-        let of_kind = api_resource(&workload.kind);
+        let (group, of_kind) = served(client, workload).await?;
         let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), &workload.namespace, &of_kind);
         let patch = json!({"metadata": {"annotations": {RESTARTED_FOR: self.text()}}});
         let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
         let patched = api.patch_metadata(&workload.name, &params, &Patch::Merge(patch)).await;
-        patched.map(drop).map_err(|error| ApiError::of(error, "patch", &resource(workload)))
+        patched.map(drop).map_err(|error| ApiError::of(error, "patch", &subject(workload, &group, &of_kind)))
     }
 
     /// As the annotation holds it; one that is not understood remembers nothing.
@@ -169,6 +168,28 @@ impl Memory {
     }
 }
 
+/// Where and how the API server serves a workload's kind; of a controller of others it has to be asked.
+async fn served(client: &Client, workload: &WorkloadName) -> Result<(String, ApiResource), ApiError> {
+    let Kind::Other(name) = &workload.kind else {
+        let (group, _) = workload.kind.resource().unwrap_or_default();
+        return Ok((group.to_owned(), api_resource(&workload.kind)));
+    };
+    let (kind, group) = name.split_once('.').unwrap_or((name, ApiGroup::CORE_GROUP));
+    let unserved = || ApiError::NotFound { what: format!("find the API of {workload}") };
+    let of_kind = match kube::discovery::group(client, group).await {
+        Ok(group) => group.recommended_kind(kind).map(|(of_kind, _)| of_kind).ok_or_else(unserved)?,
+        Err(kube::Error::Discovery(_)) => return Err(unserved()),
+        Err(error) => return Err(ApiError::of(error, "get", &resource(workload))),
+    };
+    let root = if group == ApiGroup::CORE_GROUP { "/api" } else { "/apis" };
+    Ok((format!("{root}/{}", of_kind.api_version), of_kind))
+}
+
+/// The workload as the subject of a request.
+fn subject<'a>(workload: &'a WorkloadName, group: &'a str, of_kind: &'a ApiResource) -> Resource<'a> {
+    Resource { group, plural: &of_kind.plural, ..resource(workload) }
+}
+
 /// Whether a source was written by the workload's newest pod: soon after it was made, since a change during
 /// a rollout is nobody's own, and not as people write.
 fn is_own_write(cause: &Cause, newest_pod: Timestamp) -> bool {
@@ -184,7 +205,6 @@ mod tests {
     use reload_core::verdict::{Certainty, Verdict};
 
     use super::*;
-    use crate::workload::Kind;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(1_790_000_000 + second).unwrap()
