@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 use futures::StreamExt;
 
+use crate::clock::Clock;
 use crate::color::Paint;
 use crate::connection::{Connection, ConnectionArgs};
 use crate::document::Form;
@@ -66,11 +67,12 @@ pub(crate) async fn run(
     let look =
         Look::at(&targets, Depth::Everything, &client, place, Selector::default(), &args.judgement).await?;
     let mut reports = roll_up(&look.pods);
-    find_rolling(&client, &look.inventory, &look.pods, &mut reports, None).await?;
+    let now = Clock::of(&client).await.now();
+    find_rolling(&client, &look.inventory, &look.pods, &mut reports, Some(now)).await?;
     let explained = futures::stream::iter(&reports).map(async |report| {
         let of_workload = || look.pods.iter().filter(|pod| pod.workload == report.workload);
         let pods: Vec<&SurveyedPod> = of_workload().filter(|pod| look.takes(pod)).collect();
-        let restart = restart(&client, report, of_workload()).await;
+        let restart = restart(&client, report, of_workload(), now).await;
         Explained::of(report, &pods, restart)
     });
     let document = Document::of(explained.buffered(PARALLEL).collect().await);

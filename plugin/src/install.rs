@@ -103,7 +103,7 @@ struct ApplyArgs {
     #[arg(long, default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     wait: bool,
 
-    /// How long that may take, as 5m.
+    /// How long that may take, as 5m; 0 is no limit.
     #[arg(long, default_value = "5m", value_parser = parse_timeout)]
     timeout: Duration,
 }

@@ -229,9 +229,9 @@ impl Inventory {
         above.or_else(|| self.jobs.get(&owner.uid)).unwrap_or(owner).workload(&pod.namespace)
     }
 
-    /// The pods of a workload, by name and uid.
+    /// The pods of a workload that are asked for, by name and uid.
     pub(crate) fn pods_of(&self, workload: &WorkloadName) -> Vec<(String, String)> {
-        let pods = self.pods.iter().filter(|pod| self.workload(pod) == *workload);
+        let pods = self.pods.iter().filter(|pod| self.is_selected(pod) && self.workload(pod) == *workload);
         pods.map(|pod| (pod.name.clone(), pod.uid.clone())).collect()
     }
 

@@ -1,24 +1,22 @@
 //! The report: pods rolled up to workloads, and what changed for each.
 
-use std::cell::RefCell;
+mod rolling;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures::TryStreamExt;
 use jiff::Timestamp;
-use kube::Client;
 use reload_core::record::Changes;
 use reload_core::reference::Class;
 use reload_core::source::SourceId;
-use reload_core::verdict::{self, Certainty, Finding, PodVerdict, Reason, RollUp, Rollout, Seen, Verdict};
+use reload_core::verdict::{self, Certainty, Finding, PodVerdict, Reason, RollUp, Seen, Verdict};
 use serde::Serialize;
 
-use crate::api::ApiError;
-use crate::clock::Clock;
-use crate::inventory::{Inventory, Revision};
-use crate::pods::PARALLEL;
-use crate::rollout::{Progress, Rollable, RolloutError};
+use crate::inventory::Revision;
+use crate::rollout::Partition;
 use crate::survey::SurveyedPod;
 use crate::workload::WorkloadName;
+
+pub(crate) use rolling::find_rolling;
 
 /// A workload, its verdict, and why.
 #[derive(Debug, Serialize)]
@@ -43,6 +41,18 @@ pub(crate) struct WorkloadReport {
     /// When its newest pod was made.
     #[serde(skip)]
     pub(crate) newest_pod: Option<Timestamp>,
+    /// What a restart would reach of it, where a partition keeps it from others and it is drifted.
+    #[serde(skip)]
+    pub(crate) reached: Option<Box<Reached>>,
+}
+
+/// Those pods of a StatefulSet that a restart would replace.
+#[derive(Debug)]
+pub(crate) struct Reached {
+    /// What keeps it from the others.
+    pub(crate) partition: Partition,
+    /// The workload as if there were no others.
+    pub(crate) report: WorkloadReport,
 }
 
 /// A source that pods are drifted by, how they use it, and on what evidence.
@@ -73,6 +83,9 @@ pub(crate) struct Cause {
     pub(crate) since: Option<Timestamp>,
     /// The version that it has now.
     pub(crate) resource_version: Option<String>,
+    /// The field manager that last wrote it.
+    #[serde(skip)]
+    pub(crate) written_by: Option<String>,
 }
 
 fn as_text<S: serde::Serializer>(source: &SourceId, serializer: S) -> Result<S::Ok, S::Error> {
@@ -93,6 +106,21 @@ impl WorkloadReport {
     /// Whether it is drifted for sure.
     pub(crate) fn is_drifted(&self) -> bool {
         (self.verdict, self.certainty) == (Verdict::Drifted, Certainty::Recorded)
+    }
+
+    /// What keeps a restart from all the pods that are drifted, if something does.
+    pub(crate) fn out_of_reach(&self) -> Option<Partition> {
+        let reached = self.reached.as_ref()?;
+        let is_reached = matches!(reached.report.verdict, Verdict::Drifted | Verdict::Rolling);
+        (!is_reached).then_some(reached.partition)
+    }
+
+    /// As a restart would find it: only by the pods that it would replace.
+    pub(crate) fn into_reached(self) -> Self {
+        match self.reached {
+            Some(reached) => reached.report,
+            None => self,
+        }
     }
 
     /// Whether it is drifted, or possibly so.
@@ -131,6 +159,7 @@ fn report(workload: &WorkloadName, pods: &[&SurveyedPod]) -> WorkloadReport {
         drifts: drifts(pods),
         problem: pods.iter().find_map(|pod| pod.problem.as_ref()).map(ToString::to_string),
         newest_pod: pods.iter().map(|pod| pod.created_at).max(),
+        reached: None,
     }
 }
 
@@ -179,8 +208,9 @@ fn causes<'a>(findings: impl Iterator<Item = &'a Finding>) -> Vec<Cause> {
         cause.changes.removed.extend(removed);
         cause.would_not_start |= finding.reason == Reason::Missing;
         cause.since = cause.since.max(finding.since);
-        if let Some(Seen::Present { version, .. }) = &finding.evidence.now {
+        if let Some(Seen::Present { version, written, .. }) = &finding.evidence.now {
             cause.resource_version = Some(version.resource_version.clone());
+            cause.written_by = written.as_ref().map(|(_, manager)| manager.clone());
         }
     }
     let cause = |((source, reason), merged): ((&SourceId, String), Merged)| Cause {
@@ -192,6 +222,7 @@ fn causes<'a>(findings: impl Iterator<Item = &'a Finding>) -> Vec<Cause> {
         would_not_start: merged.would_not_start,
         since: merged.since,
         resource_version: merged.resource_version,
+        written_by: merged.written_by,
     };
     merged.into_iter().map(cause).collect()
 }
@@ -203,72 +234,5 @@ struct Merged {
     would_not_start: bool,
     since: Option<Timestamp>,
     resource_version: Option<String>,
-}
-
-/// Tells drifted workloads whose rollout is replacing the drifted pods from those that stay as they
-/// are, at that time; without one, now. Whoever may not read a workload is told that it drifted, which
-/// is true.
-///
-/// # Errors
-/// When the API server does not answer.
-pub(crate) async fn find_rolling(
-    client: &Client,
-    inventory: &Inventory,
-    pods: &[SurveyedPod],
-    reports: &mut [WorkloadReport],
-    at: Option<Timestamp>,
-) -> Result<(), ApiError> {
-    let drifted = reports
-        .iter_mut()
-        .filter(|report| report.verdict == Verdict::Drifted && report.workload.kind.is_rollable());
-    let mut drifted = drifted.peekable();
-    if drifted.peek().is_none() {
-        return Ok(());
-    }
-    let now = match at {
-        Some(at) => at,
-        None => Clock::of(client).await.now(),
-    };
-    let (workloads, unread) = (by_workload(pods), RefCell::new(Vec::new()));
-    futures::stream::iter(drifted.map(Ok))
-        .try_for_each_concurrent(PARALLEL, async |report| {
-            let rollable = match Rollable::get(client, &report.workload).await {
-                Ok(rollable) => rollable,
-                Err(RolloutError::Api(error @ ApiError::Unreachable { .. })) => return Err(error),
-                Err(RolloutError::Api(error)) if !error.is_not_found() => {
-                    unread.borrow_mut().push(error.to_string());
-                    return Ok(());
-                }
-                Err(_) => return Ok(()),
-            };
-            let of_workload = workloads.get(&report.workload).map_or(&[][..], Vec::as_slice);
-            let newest = rollable.newest(inventory);
-            let revision = |pod| rollable.revision_of(pod);
-            let new_pods = of_workload.iter().filter(|pod| revision(&pod.revision) == newest);
-            let last_new_pod = new_pods.map(|pod| pod.created_at).max().filter(|_| newest.is_some());
-            let stands = rollable.progress_at(now, last_new_pod);
-            let progress = match &stands {
-                _ if rollable.held().is_some() => verdict::Progress::Still,
-                Progress::Complete => verdict::Progress::Still,
-                Progress::Underway { .. } => verdict::Progress::Underway,
-                Progress::Stuck(_) => verdict::Progress::Stuck,
-            };
-            let rollout = Rollout { newest, observed: rollable.is_observed(), progress };
-            let rolled = verdict::roll_up(&verdicts(of_workload, revision), Some(rollout));
-            report.verdict = rolled.verdict;
-            report.problem = match stands {
-                Progress::Stuck(why) if rolled.stuck => Some(why),
-                _ => report.problem.take(),
-            };
-            Ok(())
-        })
-        .await?;
-    if let [error, others @ ..] = &unread.borrow()[..] {
-        let others = match others.len() {
-            0 => String::new(),
-            others => format!(", and {others} more like it"),
-        };
-        tracing::warn!("a rollout under way is not found out: {error}{others}");
-    }
-    Ok(())
+    written_by: Option<String>,
 }

@@ -1,6 +1,7 @@
 //! Restarts: what `kubectl rollout restart` does, under the resourceVersion that was judged.
 
 mod memory;
+mod people;
 
 use jiff::Timestamp;
 use k8s_openapi::api::events::v1::Event;

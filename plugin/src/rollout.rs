@@ -2,11 +2,13 @@
 //! status`.
 
 mod argo;
+mod stateful_set;
 
 use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{FieldsV1, ManagedFieldsEntry};
 use kube::core::ApiResource;
 use kube::{Api, Client};
 use reload_core::annotation::RESTARTED_FOR;
@@ -17,6 +19,7 @@ use crate::restart::{Memory, RESTARTED_AT};
 use crate::table::age;
 use crate::workload::{Kind, WorkloadName};
 use argo::ArgoRollout;
+pub(crate) use stateful_set::{BrokenPod, PAST_BROKEN_POD, Partition};
 
 /// How long a rollout may go without a new pod: the default of a Deployment's
 /// `progressDeadlineSeconds`.
@@ -138,16 +141,7 @@ impl Rollable {
                 .then(|| "it is paused: resume it with kubectl rollout resume".to_owned()),
             Self::StatefulSet(object) => {
                 let strategy = object.spec.update_strategy.as_ref();
-                let rolling = strategy.and_then(|strategy| strategy.rolling_update.as_ref());
-                let partition =
-                    rolling.and_then(|rolling| rolling.partition).filter(|partition| *partition > 0);
-                on_delete(strategy.and_then(|strategy| strategy.type_.as_ref())).or_else(|| {
-                    partition.map(|partition| {
-                        format!(
-                            "its pods below partition {partition} keep their revision: lower the partition"
-                        )
-                    })
-                })
+                on_delete(strategy.and_then(|strategy| strategy.type_.as_ref()))
             }
             Self::DaemonSet(object) => {
                 let strategy = object.spec.update_strategy.as_ref();
@@ -155,6 +149,14 @@ impl Rollable {
             }
             // A restart recreates its pods whatever step its update is at, paused or not.
             Self::Argo(_) => None,
+        }
+    }
+
+    /// What a changed template would not replace, of a StatefulSet with a partition.
+    pub(crate) fn partition(&self) -> Option<Partition> {
+        match self {
+            Self::StatefulSet(object) => Partition::of(object),
+            Self::Deployment(_) | Self::DaemonSet(_) | Self::Argo(_) => None,
         }
     }
 
@@ -169,43 +171,54 @@ impl Rollable {
         observed >= self.metadata().generation
     }
 
-    /// How far its rollout is, where only a Deployment knows that it is stuck: a StatefulSet or
-    /// DaemonSet whose last new pod was made long ago goes no further by itself; nor does one that has made
-    /// none long after it was changed, as when an old pod is broken or a quota is used up.
+    /// How far its rollout is, where only a Deployment knows by itself that it is stuck: of the others one
+    /// goes no further that has made its last new pod long ago, and was not changed since; nor does one that
+    /// has made none long after it was changed, as when an old pod is broken or a quota is used up.
     pub(crate) fn progress_at(&self, now: Timestamp, last_new_pod: Option<Timestamp>) -> Progress {
-        let Progress::Underway { done, wanted } = self.progress() else { return self.progress() };
-        let begun = last_new_pod.or_else(|| self.last_change());
+        let progress = self.progress();
+        let Progress::Underway { done, wanted } = progress else { return progress };
+        let changed = match self {
+            Self::Deployment(_) => return progress,
+            _ => self.last_change(),
+        };
+        // Until the controller has seen the change, its pods are those from before.
+        let begun = if changed.is_none() && !self.is_observed() { None } else { last_new_pod.max(changed) };
         let Some(ago) = begun.map(|begun| now.duration_since(begun)).filter(|ago| *ago > DEADLINE) else {
-            return Progress::Underway { done, wanted };
+            return progress;
         };
         let ago = age(ago.as_secs());
-        Progress::Stuck(match last_new_pod {
-            Some(_) => format!(
+        Progress::Stuck(match last_new_pod >= changed {
+            true => format!(
                 "rollout stuck: its newest pod was made {ago} ago, and {done} of {wanted} are healthy: mend its new pods"
             ),
-            None => format!(
-                "rollout stuck: it was changed {ago} ago, and no new pod has been made: see its events with kubectl \
-                 describe"
+            false => format!(
+                "rollout stuck: it was changed {ago} ago, and no new pod has been made since: see its events with \
+                 kubectl describe"
             ),
         })
     }
 
-    /// When somebody last wrote it, its status and scale aside; of a Deployment, whose own conditions tell,
-    /// it is of no use.
+    /// When what it asks for was last changed, its status, scale and labels aside. A Rollout may be told to
+    /// restart later on.
     fn last_change(&self) -> Option<Timestamp> {
-        if matches!(self, Self::Deployment(_)) {
-            return None;
-        }
         let writes = self.metadata().managed_fields.iter().flatten();
-        let writes = writes.filter(|write| write.subresource.is_none());
-        writes.filter_map(|write| Some(write.time.as_ref()?.0)).max()
+        let asks = |write: &&ManagedFieldsEntry| {
+            let of_spec = |fields: &FieldsV1| fields.0.get("f:spec").is_some();
+            write.subresource.is_none() && write.fields_v1.as_ref().is_some_and(of_spec)
+        };
+        let written = writes.filter(asks).filter_map(|write| Some(write.time.as_ref()?.0)).max();
+        let told = match self {
+            Self::Argo(object) => object.restart_at(),
+            _ => None,
+        };
+        written.max(told)
     }
 
     /// How far its rollout is.
     pub(crate) fn progress(&self) -> Progress {
         let (done, wanted, stuck) = match self {
             Self::Deployment(object) => of_deployment(object),
-            Self::StatefulSet(object) => of_stateful_set(object),
+            Self::StatefulSet(object) => stateful_set::counts(object),
             Self::DaemonSet(object) => of_daemon_set(object),
             Self::Argo(object) => object.counts(),
         };
@@ -263,15 +276,6 @@ fn of_deployment(object: &Deployment) -> Counts {
         .map(|_| STUCK.to_owned());
     let done = if old > 0 { available.min(wanted - 1) } else { available };
     (done, wanted, stuck)
-}
-
-fn of_stateful_set(object: &StatefulSet) -> Counts {
-    let wanted = object.spec.replicas.unwrap_or(1);
-    let Some(status) = &object.status else { return (0, wanted, None) };
-    let same = status.current_revision == status.update_revision;
-    let updated = if same { wanted } else { status.updated_replicas.unwrap_or(0) };
-    let ready = status.ready_replicas.unwrap_or(0);
-    (updated.min(ready), wanted, None)
 }
 
 fn of_daemon_set(object: &DaemonSet) -> Counts {

@@ -6,6 +6,7 @@ use futures::StreamExt;
 use kube::Client;
 use reload_core::hash_key::{HashKey, HashKeys};
 use reload_core::record::SourceRecord;
+use reload_core::reference::Reference;
 use reload_core::source::{Source, SourceId, SourceKind};
 use reload_core::verdict::{Doubt, Pod, SourceState};
 
@@ -47,7 +48,7 @@ pub(crate) async fn read_sources(
                     // A planned one has its content with it.
                     if source.as_ref().is_some_and(|source| source.content.is_some()) {
                         secrets |= id.kind == SourceKind::Secret;
-                    } else if doubtful || needs_content(recorded, source.as_ref(), reference.optional) {
+                    } else if doubtful || needs_content(recorded, source.as_ref(), reference) {
                         unread.insert((namespace, id));
                     }
                     source.map_or(SourceState::Absent, SourceState::Present)
@@ -68,6 +69,8 @@ pub(crate) async fn read_sources(
     for (namespace, id, state) in read {
         states.entry(namespace.to_owned()).or_default().insert(id.clone(), state?);
     }
+    // What no record was made with needs no hash key.
+    secrets &= pods.iter().any(|(_, pod)| recorded_under(pod).is_some());
     let hash_keys = if secrets { hash_keys(client, install_namespace).await? } else { None };
     if let Some(keys) = &hash_keys {
         let unknown = |pod: &Pod| recorded_under(pod).is_some_and(|id| keys.get(&id).is_none());
@@ -84,14 +87,19 @@ pub(crate) async fn read_sources(
 
 /// Whether a record or a listing that may be older than the pod leaves a question that the source
 /// itself answers.
-fn needs_content(recorded: Option<&SourceRecord>, now: Option<&Source>, optional: bool) -> bool {
+fn needs_content(recorded: Option<&SourceRecord>, now: Option<&Source>, reference: &Reference) -> bool {
     match (recorded, now) {
         (Some(SourceRecord::Read(read)), Some(now)) => {
             (read.uid.as_str(), read.resource_version.as_str()) != (&now.uid, &now.resource_version)
         }
         (Some(SourceRecord::Read(_)), None) | (Some(SourceRecord::Absent), Some(_)) => true,
-        (Some(SourceRecord::Absent | SourceRecord::Unread(_)) | None, None) => !optional,
-        (Some(SourceRecord::Unread(_)) | None, Some(_)) => false,
+        (Some(SourceRecord::Absent | SourceRecord::Unread(_)) | None, None) => !reference.optional,
+        // Without a key that it needs a container would not start again. One that somebody owns is there,
+        // as metadata has it; one that nobody owns may be gone.
+        (Some(SourceRecord::Unread(_)) | None, Some(now)) => {
+            let is_owned = |key| now.last_write.as_ref().is_some_and(|write| write.keys.contains(key));
+            !reference.needs.iter().all(is_owned)
+        }
     }
 }
 

@@ -74,7 +74,7 @@ pub(crate) struct SyncArgs {
     #[arg(long, default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     wait: bool,
 
-    /// How long one workload may take to become healthy, as 5m.
+    /// How long one workload may take to become healthy, as 5m; 0 is no limit.
     #[arg(long, default_value = "5m", value_parser = parse_timeout)]
     timeout: Duration,
 
@@ -83,7 +83,7 @@ pub(crate) struct SyncArgs {
     max_parallel: u8,
 
     /// Restart even what has drifted again since its last restart, as a workload does that writes its
-    /// own configuration.
+    /// own configuration; evict even where what for cannot be kept on the workload.
     #[arg(long)]
     again: bool,
 
@@ -95,14 +95,19 @@ pub(crate) struct SyncArgs {
     judgement: JudgementArgs,
 }
 
-/// `5m`, at most a year.
+/// As good as no limit.
+const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// `5m`, at most a year; 0 is no limit, as in `kubectl rollout status`.
 pub(crate) fn parse_timeout(text: &str) -> Result<Duration, String> {
+    let text = if text == "0" { "0s" } else { text };
     let duration: jiff::SignedDuration =
         text.parse().map_err(|_| "write a number and a unit, as 5m".to_owned())?;
-    if duration > jiff::SignedDuration::from_hours(24 * 365) {
-        return Err("must be at most a year, 8760h".to_owned());
+    match Duration::try_from(duration).map_err(|_| "must not be negative".to_owned())? {
+        Duration::ZERO => Ok(YEAR),
+        duration if duration > YEAR => Err("must be at most a year, 8760h".to_owned()),
+        duration => Ok(duration),
     }
-    Duration::try_from(duration).map_err(|_| "must not be negative".to_owned())
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -220,4 +225,24 @@ fn causes(report: &WorkloadReport) -> String {
     let texts: Vec<String> =
         report.causes.iter().map(|cause| format!("{}: {}", cause.source, what(cause))).collect();
     texts.join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_time_at_all_is_no_limit() {
+        for (text, expected) in [
+            ("5m", Some(Duration::from_secs(300))),
+            ("0s", Some(YEAR)),
+            ("0", Some(YEAR)),
+            ("8760h", Some(YEAR)),
+            ("8761h", None),
+            ("-1s", None),
+            ("soon", None),
+        ] {
+            assert_eq!(parse_timeout(text).ok(), expected, "{text}");
+        }
+    }
 }

@@ -63,7 +63,7 @@ pub(crate) struct UninstallArgs {
     #[command(flatten)]
     mode: DryRunArgs,
 
-    /// How long the webhook's pods and the namespace may each take to end, as 5m.
+    /// How long the webhook's pods and the namespace may each take to end, as 5m; 0 is no limit.
     #[arg(long, default_value = "5m", value_parser = parse_timeout)]
     timeout: Duration,
 }

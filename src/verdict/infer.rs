@@ -1,8 +1,8 @@
-//! Rung 6: without a usable record, what the times of writing and starting tell.
+//! Rung 6: without a usable record, what the times of writing and starting tell, and what is missing.
 
 use super::ladder::Use;
 use super::times::later;
-use super::{Finding, Reason, Verdict};
+use super::{Certainty, Finding, Reason, Verdict};
 use crate::reference::{Keys, Reference};
 use crate::source::Source;
 
@@ -17,8 +17,12 @@ enum Told {
 
 impl Use<'_> {
     /// Compares the last write with the start of every container that uses the source. Time is
-    /// evidence only for keys that exist and whose write is known; a removed key leaves no trace.
+    /// evidence only for keys that exist and whose write is known; a removed key leaves no trace, but
+    /// what a container needs was there when it started.
     pub(super) fn infer(&self, now: &Source) -> Finding {
+        if let Some(missing) = self.lacks_keys(now) {
+            return Finding { certainty: Certainty::Inferred, ..missing };
+        }
         let told = self.references.iter().map(|reference| self.told(reference, now)).max();
         let finding = match told {
             None | Some(Told::WrittenBefore) => self.inferred(Verdict::Current, Reason::StartedSince),

@@ -1,9 +1,13 @@
 //! `kubectl reload explain`: all that a verdict rests on, and never a value.
 
+use std::time::Duration;
+
 use anyhow::{Result, ensure};
+use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
+use kube::api::{Patch, PatchParams};
 use reload_tests::manifest::{config_map, secret};
-use reload_tests::{Cluster, Source, Workload, with_namespace};
+use reload_tests::{Cluster, Source, Workload, eventually, with_namespace};
 use serde_json::json;
 
 #[tokio::test]
@@ -116,6 +120,32 @@ async fn pods_without_a_record_and_restarts_that_would_not_roll_are_explained() 
         ensure!(none.code == 2 && none.stderr.contains("pod/none does not exist"), "{none}");
         let nothing = ns.reload(&["explain"]).await?;
         ensure!(nothing.code == 2 && nothing.stderr.contains("TYPE/NAME"), "{nothing}");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_pod_that_is_not_ready_is_no_rollout() -> Result<()> {
+    let cluster = Cluster::shared().await?;
+    with_namespace(cluster, "unready", async |ns| {
+        let _webhook = ns.webhook().await?;
+        ns.apply([config_map("settings", &[("a", "1")])]).await?;
+        let shop = Workload::deployment("shop").replicas(2).env_from(Source::config_map("settings"));
+        ns.deploy([shop]).await?;
+        ns.kubectl().run(&["patch", "configmap", "settings", "-p", "{\"data\":{\"a\":\"2\"}}"]).await?;
+        let pod = ns.pods("deployment/shop").await?[0].name_any();
+        let patch = json!({"status": {"conditions": [{"type": "Ready", "status": "False"}]}});
+        ns.api::<Pod>().patch_status(&pod, &PatchParams::default(), &Patch::Strategic(&patch)).await?;
+        eventually("its controller sees it", Duration::from_secs(60), async || {
+            let ready = ns.kubectl().json(&["deployment", "shop"]).await?["status"]["readyReplicas"].clone();
+            ensure!(ready == 1, "{ready} are ready");
+            Ok(())
+        })
+        .await?;
+        let shown = ns.reload(&["explain", "deployment/shop"]).await?.success()?;
+        ensure!(shown.stdout.contains("A restart would replace its 2 pods by new ones"), "{shown}");
+        ensure!(!shown.stdout.contains("being replaced already"), "{shown}");
         Ok(())
     })
     .await

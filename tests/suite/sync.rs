@@ -10,6 +10,8 @@ mod evict;
 mod gitops;
 #[path = "sync/interrupt.rs"]
 mod interrupt;
+#[path = "sync/missing.rs"]
+mod missing;
 #[path = "sync/outage.rs"]
 mod outage;
 #[path = "sync/rights.rs"]
@@ -18,6 +20,8 @@ mod rights;
 mod running;
 #[path = "sync/selection.rs"]
 mod selection;
+#[path = "sync/stateful_set.rs"]
+mod stateful_set;
 #[path = "sync/terminal.rs"]
 mod terminal;
 #[path = "sync/together.rs"]
@@ -33,46 +37,6 @@ use reload_tests::{Cluster, Namespace, Source, Workload, eventually, with_namesp
 use serde_json::{Value, json};
 
 const WHILE: Duration = Duration::from_secs(60);
-
-#[tokio::test]
-async fn what_is_missing_is_told_whatever_else_has_drifted() -> Result<()> {
-    let cluster = Cluster::shared().await?;
-    with_namespace(cluster, "hidden", async |ns| {
-        let _webhook = ns.webhook().await?;
-        ns.apply([
-            config_map("there", &[("a", "1")]),
-            config_map("files", &[("used", "1"), ("needed", "1")]),
-        ])
-        .await?;
-        let items = json!([{"key": "used", "path": "used"}, {"key": "needed", "path": "needed"}]);
-        let volume = json!([{"name": "v", "configMap": {"name": "files", "items": items}}]);
-        let mount = json!([{"name": "v", "mountPath": "/used", "subPath": "used"}]);
-        ns.deploy([
-            // Of a source that was absent at admission, only times tell; a fake node starts it.
-            Workload::deployment("awaits")
-                .env("A", Source::config_map("there"), "a")
-                .env_from(Source::config_map("absent")),
-            // A key of the volume that no mount shows is required all the same.
-            Workload::deployment("needs")
-                .env("A", Source::config_map("there"), "a")
-                .with("/spec/template/spec", "volumes", volume)
-                .with("/spec/template/spec/containers/0", "volumeMounts", mount),
-        ])
-        .await?;
-        ns.kubectl().run(&["patch", "configmap", "there", "-p", "{\"data\":{\"a\":\"2\"}}"]).await?;
-        ns.apply([config_map("files", &[("used", "1")])]).await?;
-        let before = (ns.pod_uids("deployment/awaits").await?, ns.pod_uids("deployment/needs").await?);
-        let sync = ns.reload(&["sync", "--yes"]).await?;
-        ensure!(sync.code == 1, "{sync}");
-        for text in ["configmap/absent does not exist, so", "configmap/files lacks needed, so"] {
-            ensure!(sync.stdout.contains(text), "{text} is not in {sync}");
-        }
-        let after = (ns.pod_uids("deployment/awaits").await?, ns.pod_uids("deployment/needs").await?);
-        assert_eq!(before, after);
-        Ok(())
-    })
-    .await
-}
 
 #[tokio::test]
 async fn an_unset_variable_for_a_namespace_is_not_all_namespaces() -> Result<()> {
@@ -95,40 +59,10 @@ async fn a_controller_of_another_group_is_not_taken_for_a_built_in_one() -> Resu
     let cluster = Cluster::shared().await?;
     with_namespace(cluster, "groups", async |ns| {
         let _webhook = ns.webhook().await?;
-        let names = json!({"plural": "statefulsets", "singular": "statefulset", "kind": "StatefulSet"});
-        let schema = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
-        cluster
-            .kubectl()
-            .apply(&[json!({
-                "apiVersion": "apiextensions.k8s.io/v1",
-                "kind": "CustomResourceDefinition",
-                "metadata": {"name": "statefulsets.example.com"},
-                "spec": {"group": "example.com", "names": names, "scope": "Namespaced", "versions": [
-                    {"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": schema}}]},
-            })])
-            .await?;
-        let resource = ApiResource {
-            group: "example.com".to_owned(),
-            version: "v1".to_owned(),
-            api_version: "example.com/v1".to_owned(),
-            kind: "StatefulSet".to_owned(),
-            plural: "statefulsets".to_owned(),
-        };
-        let custom: Api<DynamicObject> = Api::namespaced_with(ns.client(), ns.name(), &resource);
-        let owner = eventually("the custom controller is there", WHILE, async || {
-            Ok(custom.create(&PostParams::default(), &DynamicObject::new("db", &resource)).await?)
-        })
-        .await?;
+        let owner = custom(&ns, "StatefulSet", "db").await?;
         ns.apply([config_map("settings", &[("a", "1")])]).await?;
         ns.deploy([Workload::stateful_set("db")]).await?;
-        let reference = json!([{"apiVersion": "example.com/v1", "kind": "StatefulSet", "name": "db",
-            "uid": owner.metadata.uid, "controller": true}]);
-        let container =
-            json!({"name": "app", "image": "none", "envFrom": [{"configMapRef": {"name": "settings"}}]});
-        let pod = json!({"apiVersion": "v1", "kind": "Pod",
-            "metadata": {"name": "custom", "labels": {"app": "custom"}, "ownerReferences": reference},
-            "spec": {"containers": [container]}});
-        ns.apply([pod]).await?;
+        ns.apply([pod_of(&owner)]).await?;
         ns.started("custom").await?;
         ns.kubectl().run(&["patch", "configmap", "settings", "-p", "{\"data\":{\"a\":\"2\"}}"]).await?;
         let status = ns.status().await?;
@@ -296,6 +230,46 @@ async fn a_restart_that_is_taken_back_is_told() -> Result<()> {
         Ok(())
     })
     .await
+}
+
+/// An object of a kind of its own in the group `example.com`, whose controller is played by the test.
+async fn custom(ns: &Namespace<'_>, kind: &str, name: &str) -> Result<DynamicObject> {
+    let singular = kind.to_lowercase();
+    let plural = format!("{singular}s");
+    let names = json!({"plural": plural, "singular": singular, "kind": kind});
+    let schema = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+    let definition = json!({
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": format!("{plural}.example.com")},
+        "spec": {"group": "example.com", "names": names, "scope": "Namespaced", "versions": [
+            {"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": schema}}]},
+    });
+    ns.cluster().kubectl().apply(&[definition]).await?;
+    let resource = ApiResource {
+        group: "example.com".to_owned(),
+        version: "v1".to_owned(),
+        api_version: "example.com/v1".to_owned(),
+        kind: kind.to_owned(),
+        plural,
+    };
+    let custom: Api<DynamicObject> = Api::namespaced_with(ns.client(), ns.name(), &resource);
+    eventually("the custom controller is there", WHILE, async || {
+        Ok(custom.create(&PostParams::default(), &DynamicObject::new(name, &resource)).await?)
+    })
+    .await
+}
+
+/// The pod `custom` of such an object, which uses ConfigMap `settings`.
+fn pod_of(owner: &DynamicObject) -> Value {
+    let types = owner.types.clone().unwrap_or_default();
+    let reference = json!([{"apiVersion": types.api_version, "kind": types.kind, "name": owner.metadata.name,
+        "uid": owner.metadata.uid, "controller": true}]);
+    let container =
+        json!({"name": "app", "image": "none", "envFrom": [{"configMapRef": {"name": "settings"}}]});
+    json!({"apiVersion": "v1", "kind": "Pod",
+        "metadata": {"name": "custom", "labels": {"app": "custom"}, "ownerReferences": reference},
+        "spec": {"containers": [container]}})
 }
 
 /// Deploys workloads that use ConfigMap `settings`, which changes then.

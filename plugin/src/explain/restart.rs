@@ -1,11 +1,12 @@
 //! What a restart of a workload would do, and whether it would roll at all.
 
+use jiff::Timestamp;
 use kube::Client;
 use reload_core::verdict::{Certainty, Reason, Verdict};
 use serde::Serialize;
 
 use crate::report::WorkloadReport;
-use crate::rollout::{Progress, Rollable};
+use crate::rollout::{BrokenPod, PAST_BROKEN_POD, Progress, Rollable};
 use crate::survey::SurveyedPod;
 use crate::sync::{Strategy, refusal};
 
@@ -24,11 +25,12 @@ impl Restart {
     }
 }
 
-/// What a restart would do to a workload of these pods.
+/// What a restart would do to a workload of these pods, now.
 pub(super) async fn restart<'a>(
     client: &Client,
     report: &WorkloadReport,
     mut pods: impl Iterator<Item = &'a SurveyedPod>,
+    now: Timestamp,
 ) -> Restart {
     if let Some(why) = refusal(report, Strategy::Restart) {
         return Restart::in_vain(format!("A restart would not be done: {why}."));
@@ -40,12 +42,23 @@ pub(super) async fn restart<'a>(
     if let Some(why) = rollable.held() {
         return Restart::in_vain(format!("A restart would not roll: {why}."));
     }
+    // Only where the rollout replaces the drifted ones: else a pod of it may just not be ready.
     match rollable.progress() {
         Progress::Stuck(why) => return Restart::in_vain(format!("A restart would not roll: {why}.")),
-        progress @ Progress::Underway { .. } => {
+        progress @ Progress::Underway { .. } if report.verdict == Verdict::Rolling => {
             return Restart::in_vain(format!("Its pods are being replaced already: {progress}."));
         }
-        Progress::Complete => {}
+        Progress::Underway { .. } | Progress::Complete => {}
+    }
+    if let Some(partition) = report.out_of_reach() {
+        return Restart::in_vain(format!("A restart would not roll: {partition}."));
+    }
+    match BrokenPod::find(client, &rollable, now).await {
+        Ok(Some(pod)) => {
+            return Restart::in_vain(format!("A restart would not roll: {pod}: {PAST_BROKEN_POD}."));
+        }
+        Ok(None) => {}
+        Err(error) => return Restart::in_vain(format!("What a restart would do is not known: {error}.")),
     }
     let replaced =
         |pod: &SurveyedPod| pod.findings.iter().any(|finding| finding.reason == Reason::ImmutableReplaced);
@@ -55,10 +68,17 @@ pub(super) async fn restart<'a>(
              long as any pod there uses it. Give it a new name.",
         );
     }
-    if let Some(why) = rollable.restarted_for().and_then(|memory| memory.refusal(report)) {
+    let reached = report.reached.as_ref().map_or(report, |reached| &reached.report);
+    if let Some(why) = rollable.restarted_for().and_then(|memory| memory.refusal(reached)) {
         return Restart::in_vain(format!("A restart would roll, and sync would not do it: {why}."));
     }
-    of_verdict(report)
+    let mut restart = of_verdict(reached);
+    if let Some(partition) = rollable.partition()
+        && restart.helps
+    {
+        restart.words += &format!("; {partition}");
+    }
+    restart
 }
 
 fn of_verdict(report: &WorkloadReport) -> Restart {

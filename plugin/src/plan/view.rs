@@ -192,6 +192,7 @@ fn bare(source: &SourceId, changes: &Changes, reason: &str) -> Cause {
         would_not_start: false,
         since: None,
         resource_version: None,
+        written_by: None,
     }
 }
 

@@ -54,9 +54,13 @@ impl ArgoRollout {
 
     /// Whether pods from before its last restart may be left.
     pub(super) fn is_restarting(&self) -> bool {
-        let time = |text: &Option<String>| text.as_ref().and_then(|text| text.parse::<Timestamp>().ok());
-        let asked = time(&self.spec.restart_at);
-        asked.is_some() && asked > time(&self.status.restarted_at)
+        let asked = self.restart_at();
+        asked.is_some() && asked > time(self.status.restarted_at.as_deref())
+    }
+
+    /// Pods from before this time are to be replaced.
+    pub(super) fn restart_at(&self) -> Option<Timestamp> {
+        time(self.spec.restart_at.as_deref())
     }
 
     /// Pods that are done, pods that are wanted, and why it is stuck. An update that is paused at a
@@ -80,6 +84,10 @@ impl ArgoRollout {
             }
         }
     }
+}
+
+fn time(text: Option<&str>) -> Option<Timestamp> {
+    text.and_then(|text| text.parse().ok())
 }
 
 impl kube::Resource for ArgoRollout {

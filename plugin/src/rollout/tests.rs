@@ -53,22 +53,6 @@ fn a_deployment_is_complete_when_all_pods_are_new_and_available() {
 }
 
 #[test]
-fn a_stateful_set_is_complete_when_its_revisions_agree_and_pods_are_ready() {
-    let progress = |status: Value| {
-        let spec = json!({"replicas": 2, "selector": {}, "template": {}, "serviceName": "s"});
-        let object = json!({"metadata": {"generation": 1}, "spec": spec, "status": status});
-        Rollable::StatefulSet(Box::new(serde_json::from_value(object).unwrap())).progress()
-    };
-    let status = |current: &str, updated: i32, ready: i32| {
-        progress(json!({"observedGeneration": 1, "replicas": 2, "currentRevision": current,
-            "updateRevision": "b", "updatedReplicas": updated, "readyReplicas": ready}))
-    };
-    assert_eq!(status("a", 1, 2), Progress::Underway { done: 1, wanted: 2 });
-    assert_eq!(status("b", 0, 2), Progress::Complete);
-    assert_eq!(status("b", 2, 1), Progress::Underway { done: 1, wanted: 2 });
-}
-
-#[test]
 fn what_would_not_roll_says_so() {
     let set = |strategy: Value| {
         let spec = json!({"selector": {}, "template": {}, "serviceName": "s", "updateStrategy": strategy});
@@ -78,8 +62,6 @@ fn what_would_not_roll_says_so() {
     };
     assert_eq!(set(json!({"type": "RollingUpdate"})).held(), None);
     assert!(set(json!({"type": "OnDelete"})).held().unwrap().contains("OnDelete"));
-    let partitioned = set(json!({"type": "RollingUpdate", "rollingUpdate": {"partition": 2}}));
-    assert!(partitioned.held().unwrap().contains("partition 2"));
     let spec = json!({"paused": true, "selector": {}, "template": {}});
     let paused = serde_json::from_value(json!({"metadata": {}, "spec": spec})).unwrap();
     assert!(Rollable::Deployment(Box::new(paused)).held().unwrap().contains("rollout resume"));
@@ -90,8 +72,10 @@ fn a_stateful_set_that_makes_no_new_pod_is_stuck_after_a_while() {
     let at = |text: &str| text.parse::<Timestamp>().unwrap();
     let object = json!({
         "metadata": {"generation": 2, "managedFields": [
-            {"manager": "reload-sync", "time": "2026-01-01T00:00:00Z"},
-            {"manager": "kube-controller-manager", "subresource": "status", "time": "2026-01-01T00:30:00Z"},
+            {"manager": "reload-sync", "time": "2026-01-01T00:00:00Z", "fieldsV1": {"f:spec": {}}},
+            {"manager": "labels", "time": "2026-01-01T00:20:00Z", "fieldsV1": {"f:metadata": {}}},
+            {"manager": "kube-controller-manager", "subresource": "status", "time": "2026-01-01T00:30:00Z",
+             "fieldsV1": {"f:status": {}}},
         ]},
         "spec": {"replicas": 2, "selector": {}, "template": {}, "serviceName": "s"},
         "status": {"observedGeneration": 2, "replicas": 2, "readyReplicas": 1, "updatedReplicas": 0,
@@ -107,4 +91,61 @@ fn a_stateful_set_that_makes_no_new_pod_is_stuck_after_a_while() {
     assert!(why.contains("no new pod") && why.contains("kubectl describe"), "{why}");
     assert_eq!(stuck("2026-01-01T00:30:00Z", Some("2026-01-01T00:25:00Z")), None);
     assert!(stuck("2026-01-01T01:00:00Z", Some("2026-01-01T00:25:00Z")).unwrap().contains("newest pod"));
+}
+
+/// Of a workload whose last new pod was made at nine: what is said of it at noon, ten minutes after and an
+/// hour after.
+fn said_at_noon_and_later(rollable: &Rollable) -> [bool; 3] {
+    let at = |text: &str| format!("2026-01-01T{text}:00Z").parse::<Timestamp>().unwrap();
+    ["12:00", "12:10", "13:00"]
+        .map(|now| matches!(rollable.progress_at(at(now), Some(at("09:00"))), Progress::Stuck(_)))
+}
+
+#[test]
+fn a_rollout_that_has_just_begun_is_not_stuck_however_old_its_pods_are() {
+    let writes = json!([{"manager": "m", "time": "2026-01-01T12:00:00Z", "fieldsV1": {"f:spec": {}}}]);
+    let counts = json!({"replicas": 2, "readyReplicas": 2, "updatedReplicas": 0, "numberAvailable": 0,
+        "desiredNumberScheduled": 2, "currentRevision": "a", "updateRevision": "b"});
+    let object = |observed: i64, writes: &Value| {
+        let mut object = json!({
+            "metadata": {"generation": 2, "managedFields": writes},
+            "spec": {"replicas": 2, "selector": {}, "template": {}, "serviceName": "s"},
+            "status": counts,
+        });
+        object["status"]["observedGeneration"] = json!(observed);
+        object
+    };
+    let set = |object: Value| {
+        Rollable::StatefulSet(Box::new(serde_json::from_value::<StatefulSet>(object).unwrap()))
+    };
+    let agent = |object: Value| Rollable::DaemonSet(Box::new(serde_json::from_value(object).unwrap()));
+    let shop = |observed: i64| {
+        let mut object = object(observed, &writes);
+        object["spec"]["progressDeadlineSeconds"] = json!(7200);
+        object["metadata"]["creationTimestamp"] = json!("2026-01-01T09:00:00Z");
+        Rollable::Deployment(Box::new(serde_json::from_value(object).unwrap()))
+    };
+    for (name, rollable, expected) in [
+        ("not seen yet", set(object(1, &writes)), [false, false, true]),
+        ("back at the revision of an old pod", set(object(2, &writes)), [false, false, true]),
+        ("a DaemonSet", agent(object(1, &writes)), [false, false, true]),
+        ("changed nobody knows when, and not seen yet", set(object(1, &json!([]))), [false; 3]),
+        ("changed long ago", set(object(2, &json!([]))), [true; 3]),
+        ("a Deployment has a deadline of its own", shop(2), [false; 3]),
+        ("a Deployment whose controller is slow", shop(1), [false; 3]),
+    ] {
+        assert_eq!(said_at_noon_and_later(&rollable), expected, "{name}");
+    }
+}
+
+#[test]
+fn a_rollout_that_restarts_its_pods_is_as_old_as_the_restart() {
+    let object = json!({
+        "metadata": {"generation": 2},
+        "spec": {"replicas": 2, "restartAt": "2026-01-01T12:00:00Z"},
+        "status": {"observedGeneration": "2", "phase": "Progressing", "replicas": 2, "updatedReplicas": 2,
+            "availableReplicas": 1, "currentPodHash": "h"},
+    });
+    let rollout = Rollable::Argo(Box::new(serde_json::from_value(object).unwrap()));
+    assert_eq!(said_at_noon_and_later(&rollout), [false, false, true]);
 }

@@ -1,57 +1,38 @@
 //! Eviction: the drifted pods themselves are replaced one by one, and templates stay untouched. The
 //! way for what a changed template would not roll, and for controllers of others.
 
-use std::time::Instant;
+mod evictee;
 
-use k8s_openapi::api::core::v1::Pod;
-use kube::Api;
-use kube::api::PostParams;
+use jiff::Timestamp;
 use reload_core::verdict::Verdict;
-use serde_json::{Value, json};
 
 use super::outcome::Outcome;
 use super::session::Session;
 use super::{causes, refusal};
-use crate::api::{ApiError, POLL, Resource, list_objects};
 use crate::dry_run::DryRun;
 use crate::findings::find_pod;
 use crate::inventory::Inventory;
 use crate::patience::Patience;
-use crate::pods::{get, is_live};
-use crate::restart::{MANAGER, Memory};
-use crate::scope::Selector;
-use crate::workload::WorkloadName;
+use crate::report::WorkloadReport;
+use crate::restart::Memory;
+use crate::rollout::{BrokenPod, Rollable};
+use crate::workload::{Kind, WorkloadName};
+use evictee::{Evicted, Evictee};
 
-/// Labels that a pod and its replacement need not share.
-const OF_ONE_POD: [&str; 6] = [
-    "apps.kubernetes.io/pod-index",
-    "controller-revision-hash",
-    "pod-template-generation",
-    "pod-template-hash",
-    "rollouts-pod-template-hash",
-    "statefulset.kubernetes.io/pod-name",
-];
-
-/// A pod that is to be evicted, and what stands beside it.
-struct Evictee {
-    name: String,
-    uid: String,
-    controller: Option<String>,
-    /// What it and its siblings are labelled with.
-    selector: String,
-    /// Pods of its controller that were ready before.
-    ready: usize,
-}
-
-/// How it went with one pod.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Evicted {
-    /// It is gone, or would be.
-    Yes,
-    /// Everything is to end, and it still is there.
-    NotBegun,
-    /// Everything is to end, and it is being replaced.
-    NotAwaited,
+/// Pods of one workload, one after the other.
+struct Round {
+    begun: Timestamp,
+    /// What the workload was restarted for before.
+    memory: Option<Memory>,
+    /// What is kept on it for the next time.
+    kept: Option<Memory>,
+    /// By name and uid, in the order in which they are looked at.
+    pods: Vec<(String, String)>,
+    /// The one without which none would be replaced; it comes first.
+    broken: Option<BrokenPod>,
+    evicted: Vec<WorkloadReport>,
+    /// Why others would be evicted in vain.
+    in_vain: Option<String>,
 }
 
 impl Session<'_> {
@@ -61,192 +42,151 @@ impl Session<'_> {
         workload: &WorkloadName,
         patience: &Patience<'_>,
     ) -> anyhow::Result<Outcome> {
-        let report = self.look(workload, patience).await?;
-        if report.is_some_and(|report| report.verdict == Verdict::Rolling)
+        let Some(report) = self.interrupt.or(self.look(workload, patience)).await else {
+            return Ok(Outcome::NotBegun);
+        };
+        if report?.is_some_and(|report| report.verdict == Verdict::Rolling)
             && let Some(outcome) = self.rolled(workload, patience).await?
         {
             return Ok(outcome);
         }
-        let begun = self.clock.now();
-        let namespace = Some(workload.namespace.as_str());
-        let memory = patience.ask(async || Memory::fetch(self.client, workload).await).await?;
-        let memory = memory.filter(|_| !self.args.again);
-        let inventory = patience
-            .ask(async || Inventory::fetch(self.client, namespace, Selector::default()).await)
-            .await?;
-        let (mut evicted, mut in_vain) = (Vec::new(), None);
-        for (name, uid) in inventory.pods_of(workload) {
-            if self.interrupt.is_raised() {
-                return Ok(stopped(evicted.len()));
+        let Some(round) = self.interrupt.or(self.round(workload, patience)).await else {
+            return Ok(Outcome::NotBegun);
+        };
+        let mut round = round?;
+        for (name, uid) in std::mem::take(&mut round.pods) {
+            if let Some(outcome) = self.turn(workload, &mut round, &name, uid, patience).await? {
+                return Ok(outcome);
             }
-            patience.bar.show(&format!("pod {name} is judged again"));
-            let found = patience
-                .ask(async || find_pod(self.client, workload, &uid, &self.args.judgement).await)
-                .await?;
-            let Some(report) = found.filter(|report| self.args.selection.takes(report)) else { continue };
-            if let Some(why) = refusal(&report, self.args.strategy) {
-                return Ok(match evicted.len() {
-                    0 => Outcome::Refused(why),
-                    count => Outcome::Failed(format!("{count} of its pods evicted; of others, {why}")),
-                });
-            }
-            if let Some(why) = memory.as_ref().and_then(|memory| memory.refusal(&report)) {
-                in_vain = Some(why);
-                continue;
-            }
-            if self.args.mode.dry_run == DryRun::None {
-                // Before it is evicted: whatever ends this run, the next one knows.
-                let causes = evicted.iter().chain([&report]).flat_map(|report| &report.causes);
-                self.remember(workload, &Memory::of(causes, begun)).await;
-            }
-            if self.args.mode.dry_run != DryRun::Client {
-                match self.evict_one(workload, &name, uid, patience).await? {
-                    Evicted::Yes => {}
-                    Evicted::NotBegun => return Ok(stopped(evicted.len())),
-                    Evicted::NotAwaited => return Ok(stopped(evicted.len() + 1)),
-                }
-            }
-            evicted.push(report);
         }
-        let Some(report) = evicted.last() else {
-            return Ok(in_vain.map_or(Outcome::InSync("is in sync meanwhile"), Outcome::Refused));
+        let Some(report) = round.evicted.last() else {
+            return Ok(round.in_vain.map_or(Outcome::InSync("is in sync meanwhile"), Outcome::Refused));
         };
         if self.args.mode.dry_run != DryRun::None {
             return Ok(Outcome::Restarted);
         }
         let note = format!("Drifted pods evicted for {}", causes(report));
         self.note(workload, None, "Evict", note).await;
-        Ok(match in_vain {
-            Some(why) => Outcome::Failed(format!("{} of its pods evicted; of others, {why}", evicted.len())),
+        Ok(match round.in_vain {
+            Some(why) => left(round.evicted.len(), why),
             None => self.outcome_of_restart(workload, patience).await,
         })
     }
 
-    /// Keeps what pods were evicted for, so that nobody evicts their successors for the same.
-    async fn remember(&self, workload: &WorkloadName, memory: &Memory) {
-        if let Err(error) = memory.keep(self.writes, workload).await {
-            tracing::warn!("a drift that outlives this eviction will not be told as such: {error}");
-        }
+    /// What there is to do.
+    async fn round(&self, workload: &WorkloadName, patience: &Patience<'_>) -> anyhow::Result<Round> {
+        let begun = self.clock.now();
+        let namespace = Some(workload.namespace.as_str());
+        let memory = patience.ask(async || Memory::fetch(self.client, workload).await).await?;
+        let selector = self.args.scope.selector();
+        let inventory =
+            patience.ask(async || Inventory::fetch(self.client, namespace, selector).await).await?;
+        let broken = match workload.kind {
+            Kind::StatefulSet => {
+                let seen = patience.ask(async || Rollable::get(self.client, workload).await).await?;
+                patience.ask(async || BrokenPod::find(self.client, &seen, begun).await).await?
+            }
+            _ => None,
+        };
+        let mut pods = inventory.pods_of(workload);
+        pods.sort_by_key(|(name, _)| broken.as_ref().is_none_or(|broken| broken.name != *name));
+        Ok(Round { begun, memory, kept: None, pods, broken, evicted: Vec::new(), in_vain: None })
     }
 
-    /// Evicts a pod as soon as budgets allow it, and waits until it is replaced.
-    async fn evict_one(
+    /// Looks at a pod, and evicts it where it is drifted; an outcome where that is the end.
+    async fn turn(
+        &self,
+        workload: &WorkloadName,
+        round: &mut Round,
+        name: &str,
+        uid: String,
+        patience: &Patience<'_>,
+    ) -> anyhow::Result<Option<Outcome>> {
+        let evicted = round.evicted.len();
+        let Some(found) = self.interrupt.or(self.drifted(workload, name, uid, patience)).await else {
+            return Ok(Some(stopped(evicted)));
+        };
+        let Some((report, evictee)) = found? else { return Ok(None) };
+        if let Some(why) = refusal(&report, self.args.strategy) {
+            return Ok(Some(left(evicted, why)));
+        }
+        if let Some(broken) = round.broken.as_ref().filter(|broken| evicted == 0 && broken.name != name) {
+            let why = format!("none of its pods would be replaced: {broken}: delete that pod first");
+            return Ok(Some(Outcome::Refused(why)));
+        }
+        let remembered = round.memory.as_ref().filter(|_| !self.args.again);
+        if let Some(why) = remembered.and_then(|memory| memory.refusal(&report)) {
+            round.in_vain = Some(why);
+            return Ok(None);
+        }
+        if self.args.mode.dry_run == DryRun::None {
+            // Before it is evicted: whatever ends this run, the next one knows.
+            let reports = round.evicted.iter().chain([&report]);
+            let memory = Memory::of(reports, round.begun, round.memory.as_ref());
+            if round.kept.as_ref() != Some(&memory) {
+                match self.interrupt.or(self.remember(workload, &memory, patience)).await {
+                    None => return Ok(Some(stopped(evicted))),
+                    Some(Err(why)) => return Ok(Some(left(evicted, why))),
+                    Some(Ok(())) => round.kept = Some(memory),
+                }
+            }
+        }
+        if self.args.mode.dry_run != DryRun::Client {
+            match self.evict_one(workload, &evictee, patience).await? {
+                Evicted::Yes => {}
+                Evicted::NotBegun => return Ok(Some(stopped(evicted))),
+                Evicted::NotAwaited => return Ok(Some(stopped(evicted + 1))),
+            }
+        }
+        round.evicted.push(report);
+        Ok(None)
+    }
+
+    /// A pod as it is judged now, if it is there and drifted in the way that was asked for.
+    async fn drifted(
         &self,
         workload: &WorkloadName,
         name: &str,
         uid: String,
         patience: &Patience<'_>,
-    ) -> anyhow::Result<Evicted> {
+    ) -> anyhow::Result<Option<(WorkloadReport, Evictee)>> {
+        patience.bar.show(&format!("pod {name} is judged again"));
+        let found =
+            patience.ask(async || find_pod(self.client, workload, &uid, &self.args.judgement).await).await?;
+        let Some(report) = found.filter(|report| self.args.selection.takes(report)) else { return Ok(None) };
         let evictee = patience.ask(async || self.evictee(workload, name, uid.clone()).await).await?;
-        let Some(evictee) = evictee else { return Ok(Evicted::Yes) };
-        patience.bar.hold_up(&format!("evicting pod {name}"));
-        while let Some(why) = patience.ask(async || self.ask(workload, &evictee).await).await? {
-            anyhow::ensure!(
-                Instant::now() < patience.deadline,
-                "pod {name} could not be evicted within {:?}: {why}: see kubectl get poddisruptionbudgets -n {}",
-                self.args.timeout,
-                workload.namespace
-            );
-            patience.bar.hold_up(&format!("pod {name} waits: {why}"));
-            if self.interrupt.or(tokio::time::sleep(POLL)).await.is_none() {
-                return Ok(Evicted::NotBegun);
-            }
-        }
-        if self.args.mode.dry_run == DryRun::Server {
-            return Ok(Evicted::Yes);
-        }
-        patience.bar.show(&format!("pod {name} is being replaced"));
-        while !patience.ask(async || self.is_replaced(workload, &evictee).await).await? {
-            anyhow::ensure!(
-                Instant::now() < patience.deadline,
-                "pod {name} was evicted, and nothing that is ready has replaced it within {:?}: see kubectl get \
-                 pods -n {}",
-                self.args.timeout,
-                workload.namespace
-            );
-            patience.bar.tick();
-            if self.interrupt.or(tokio::time::sleep(POLL)).await.is_none() {
-                return Ok(Evicted::NotAwaited);
-            }
-        }
-        Ok(Evicted::Yes)
+        Ok(evictee.map(|evictee| (report, evictee)))
     }
 
-    /// `None` where it is gone already.
-    async fn evictee(
+    /// Keeps what pods were evicted for, so that nobody evicts their successors for the same.
+    ///
+    /// # Errors
+    /// Why they are not to be evicted, since that cannot be kept.
+    async fn remember(
         &self,
         workload: &WorkloadName,
-        name: &str,
-        uid: String,
-    ) -> Result<Option<Evictee>, ApiError> {
-        let pod: Option<Pod> = get(self.client, &workload.namespace, name).await?;
-        let Some(pod) = pod.filter(|pod| pod.metadata.uid.as_ref() == Some(&uid)) else { return Ok(None) };
-        let labels = pod.metadata.labels.iter().flatten();
-        let shared = labels.filter(|(key, _)| !OF_ONE_POD.contains(&key.as_str()));
-        let selector: Vec<String> = shared.map(|(key, value)| format!("{key}={value}")).collect();
-        let mut evictee = Evictee {
-            name: name.to_owned(),
-            uid,
-            controller: controller(&pod).map(str::to_owned),
-            selector: selector.join(","),
-            ready: 0,
-        };
-        evictee.ready = self.siblings(workload, &evictee).await?.iter().filter(|pod| is_ready(pod)).count();
-        Ok(Some(evictee))
-    }
-
-    /// The pods of the same controller, itself included, as long as they are there.
-    async fn siblings(&self, workload: &WorkloadName, evictee: &Evictee) -> Result<Vec<Pod>, ApiError> {
-        let namespace = Some(workload.namespace.as_str());
-        let resource = Resource { group: "/api/v1", plural: "pods", namespace, name: None };
-        let query = [("labelSelector", evictee.selector.as_str())];
-        let mut pods: Vec<Pod> = list_objects(self.client, resource, &query).await?;
-        pods.retain(|pod| controller(pod) == evictee.controller.as_deref());
-        Ok(pods)
-    }
-
-    /// Whether it is gone and as many pods are ready as before.
-    async fn is_replaced(&self, workload: &WorkloadName, evictee: &Evictee) -> Result<bool, ApiError> {
-        let pods = self.siblings(workload, evictee).await?;
-        let is_there = pods.iter().any(|pod| pod.metadata.uid.as_ref() == Some(&evictee.uid));
-        Ok(!is_there && pods.iter().filter(|pod| is_ready(pod)).count() >= evictee.ready)
-    }
-
-    /// Asks for its eviction; gives why it has to wait, if so. It may be gone, which is as well; a conflict
-    /// says so only where another has its name, else somebody has just written it.
-    async fn ask(&self, workload: &WorkloadName, evictee: &Evictee) -> Result<Option<String>, ApiError> {
-        let dry_run = self.args.mode.dry_run == DryRun::Server;
-        // Sent as it is: the client's own call misspells the options, and the API server would not see
-        // which of two pods of one name is meant.
-        let eviction = json!({
-            "apiVersion": "policy/v1",
-            "kind": "Eviction",
-            "metadata": {"name": evictee.name, "namespace": workload.namespace},
-            "deleteOptions": {"preconditions": {"uid": evictee.uid}},
-        });
-        let params = PostParams { dry_run, field_manager: Some(MANAGER.to_owned()) };
-        let pods: Api<Pod> = Api::namespaced(self.writes.clone(), &workload.namespace);
-        match pods.create_subresource::<_, Value>("eviction", &evictee.name, &params, &eviction).await {
-            Ok(_) => Ok(None),
-            Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
-            Err(kube::Error::Api(status)) if status.code == 409 => {
-                let pod: Option<Pod> = get(self.client, &workload.namespace, &evictee.name).await?;
-                let is_there = pod.is_some_and(|pod| pod.metadata.uid.as_ref() == Some(&evictee.uid));
-                Ok(is_there.then_some(status.message))
+        memory: &Memory,
+        patience: &Patience<'_>,
+    ) -> Result<(), String> {
+        match patience.ask(async || memory.keep(self.writes, workload).await).await {
+            Ok(()) => Ok(()),
+            Err(error) if self.args.again => {
+                tracing::warn!("a drift that outlives this eviction will not be told as such: {error}");
+                Ok(())
             }
-            Err(kube::Error::Api(status)) if status.code == 429 => {
-                // The causes name the budget.
-                let causes = status.details.iter().flat_map(|details| &details.causes);
-                let causes: Vec<&str> = causes.map(|cause| cause.message.as_str()).collect();
-                Ok(Some(if causes.is_empty() { status.message.clone() } else { causes.join("; ") }))
-            }
-            Err(error) => {
-                let namespace = Some(workload.namespace.as_str());
-                let name = Some(evictee.name.as_str());
-                let resource = Resource { group: "/api/v1", plural: "pods/eviction", namespace, name };
-                Err(ApiError::of(error, "create", &resource))
-            }
+            Err(error) => Err(format!(
+                "what its pods are evicted for cannot be kept on it, and a drift that outlives that would have \
+                 them evicted time and again: {error}; evict them all the same by --again"
+            )),
         }
+    }
+}
+
+/// Of a workload of which some pods were evicted, and others are not to be.
+fn left(evicted: usize, why: String) -> Outcome {
+    match evicted {
+        0 => Outcome::Refused(why),
+        count => Outcome::Failed(format!("{count} of its pods evicted; of others, {why}")),
     }
 }
 
@@ -261,15 +201,4 @@ fn stopped(evicted: usize) -> Outcome {
             "had {pods} pods evicted, which are replaced by themselves; no other was begun"
         )),
     }
-}
-
-fn controller(pod: &Pod) -> Option<&str> {
-    let owners = pod.metadata.owner_references.iter().flatten();
-    owners.filter(|owner| owner.controller == Some(true)).map(|owner| owner.uid.as_str()).next()
-}
-
-fn is_ready(pod: &Pod) -> bool {
-    let conditions = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
-    is_live(pod)
-        && conditions.into_iter().any(|condition| condition.type_ == "Ready" && condition.status == "True")
 }

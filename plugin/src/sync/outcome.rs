@@ -11,6 +11,8 @@ pub(super) enum Outcome {
     Begun(String),
     /// It was restarted, and has drifted again since; by what.
     Again(String),
+    /// It was restarted, and some of its pods stay on old configuration; why.
+    Partly(String),
     /// There is nothing to do any more, and why.
     InSync(&'static str),
     /// It was left as it is, and why.
@@ -24,7 +26,7 @@ pub(super) enum Outcome {
 impl Outcome {
     /// Whether it is left on old configuration, or not well.
     pub(super) fn is_bad(&self) -> bool {
-        matches!(self, Self::Again(_) | Self::Refused(_) | Self::Failed(_))
+        matches!(self, Self::Again(_) | Self::Partly(_) | Self::Refused(_) | Self::Failed(_))
     }
 
     /// In how many words the summary counts it.
@@ -33,19 +35,21 @@ impl Outcome {
             Self::Restarted => 0,
             Self::Begun(_) => 1,
             Self::Again(_) => 2,
-            Self::InSync(_) => 3,
-            Self::Refused(_) => 4,
-            Self::Failed(_) => 5,
-            Self::NotBegun => 6,
+            Self::Partly(_) => 3,
+            Self::InSync(_) => 4,
+            Self::Refused(_) => 5,
+            Self::Failed(_) => 6,
+            Self::NotBegun => 7,
         }
     }
 }
 
 /// How many of each sort, in the order of the summary.
-const SORTS: [&str; 7] = [
+const SORTS: [&str; 8] = [
     "restarted",
     "restarted and not waited for",
     "restarted and drifted again",
+    "restarted in part",
     "in sync meanwhile",
     "refused",
     "failed",
@@ -105,14 +109,15 @@ mod tests {
             Outcome::Failed(why()),
             Outcome::Refused(why()),
             Outcome::InSync(""),
+            Outcome::Partly(why()),
             Outcome::Again(why()),
             Outcome::Begun(why()),
             Outcome::Restarted,
         ]);
         assert_eq!(
             all.summary(DryRun::None),
-            "Of 8 workloads: 1 restarted; 1 restarted and not waited for; 1 restarted and drifted again; 1 in \
-             sync meanwhile; 1 refused; 1 failed; 2 not begun."
+            "Of 9 workloads: 1 restarted; 1 restarted and not waited for; 1 restarted and drifted again; 1 \
+             restarted in part; 1 in sync meanwhile; 1 refused; 1 failed; 2 not begun."
         );
         assert!(all.is_bad);
     }

@@ -18,8 +18,8 @@ use crate::findings::find;
 use crate::interrupt::Interrupt;
 use crate::patience::{Outage, Patience};
 use crate::report::WorkloadReport;
-use crate::rollout::Rollable;
-use crate::scope::{Selector, Target};
+use crate::rollout::{BrokenPod, PAST_BROKEN_POD, Rollable};
+use crate::scope::Target;
 use crate::screen::Screen;
 use crate::workload::WorkloadName;
 
@@ -103,6 +103,7 @@ impl Session<'_> {
             Outcome::Again(now) => {
                 format!("{workload} {did} ({causes}), and is on old configuration again ({now})")
             }
+            Outcome::Partly(why) => format!("{workload} {did} ({causes}) in part: {why}"),
             Outcome::InSync(why) => format!("{workload} {why}"),
             Outcome::Refused(why) => format!("{workload} not restarted: {why}"),
             Outcome::Failed(why) => format!("{workload} failed: {why}"),
@@ -177,6 +178,11 @@ impl Session<'_> {
             // A rollout that ended after the pods were listed has ended them, too.
             report = self.look(workload, patience).await?;
         }
+        if let Some(partition) = report.as_ref().and_then(WorkloadReport::out_of_reach) {
+            let why = format!("a restart would not roll: {partition}");
+            return Ok(Judged::Settled(Outcome::Refused(why)));
+        }
+        let report = report.map(WorkloadReport::into_reached);
         let Some(report) = report.filter(|report| report.verdict >= Verdict::Unknown) else {
             return Ok(Judged::Settled(Outcome::InSync("is in sync meanwhile")));
         };
@@ -194,10 +200,15 @@ impl Session<'_> {
         if let Some(why) = refusal(&report, self.args.strategy).or_else(|| in_vain(&report)) {
             return Ok(Judged::Settled(Outcome::Refused(why)));
         }
+        let now = self.clock.now();
+        if let Some(pod) = patience.ask(async || BrokenPod::find(self.client, &seen, now).await).await? {
+            let why = format!("a restart would not roll: {pod}: {PAST_BROKEN_POD}");
+            return Ok(Judged::Settled(Outcome::Refused(why)));
+        }
         Ok(Judged::Drifted(Box::new(seen), report))
     }
 
-    /// The workload as it is judged now; `None` where it has no pods.
+    /// The workload as it is judged now, by the pods that are asked for; `None` where it has none.
     pub(super) async fn look(
         &self,
         workload: &WorkloadName,
@@ -207,7 +218,8 @@ impl Session<'_> {
         let namespace = Some(workload.namespace.as_str());
         let found = patience
             .ask(async || {
-                find(self.client, namespace, Selector::default(), &targets, &self.args.judgement).await
+                let selector = self.args.scope.selector();
+                find(self.client, namespace, selector, &targets, &self.args.judgement).await
             })
             .await?;
         Ok(found.into_iter().find(|report| report.workload == *workload))
@@ -222,7 +234,12 @@ impl Session<'_> {
     ) -> Outcome {
         patience.bar.show("judged again");
         match self.interrupt.or(self.look(workload, patience)).await {
-            Some(Ok(Some(report))) if self.args.selection.takes(&report) => Outcome::Again(causes(&report)),
+            Some(Ok(Some(report))) if self.args.selection.takes(&report) => match report.out_of_reach() {
+                Some(partition) if self.args.strategy == Strategy::Restart => {
+                    Outcome::Partly(partition.to_string())
+                }
+                _ => Outcome::Again(causes(&report)),
+            },
             // It was restarted in any case.
             _ => Outcome::Restarted,
         }

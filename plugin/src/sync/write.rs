@@ -18,7 +18,7 @@ use crate::workload::WorkloadName;
 /// How long an Event may take, which is a courtesy.
 const EVENT: Duration = Duration::from_secs(5);
 
-/// How long a restart that was sent may go on without an answer when everything is to end.
+/// How long a write that was sent may go on without an answer when everything is to end.
 const GRACE: Duration = Duration::from_secs(5);
 
 impl Session<'_> {
@@ -31,7 +31,7 @@ impl Session<'_> {
         patience: &Patience<'_>,
     ) -> anyhow::Result<Option<Outcome>> {
         let now = self.clock.now();
-        let memory = Memory::of(&report.causes, now);
+        let memory = Memory::of([report], now, seen.restarted_for().as_ref());
         let dry_run = self.args.mode.dry_run == DryRun::Server;
         match self.write(workload, seen, now, &memory, patience).await? {
             Restarted::Conflict | Restarted::Unchanged => return Ok(None),
@@ -76,14 +76,7 @@ impl Session<'_> {
             answered.set(answered.get() + u32::from(!lost));
             result
         });
-        let grace = async {
-            self.interrupt.raised().await;
-            tokio::time::sleep(GRACE).await;
-        };
-        let written = tokio::select! {
-            written = written => written,
-            () = grace => Err(anyhow::anyhow!("the cluster does not answer")),
-        };
+        let written = self.answer(written).await;
         let lost = sent.get() > answered.get();
         match written {
             Ok(Restarted::Conflict) if lost => {
@@ -97,6 +90,21 @@ impl Session<'_> {
                  restarts nothing twice"
             ),
             written => written,
+        }
+    }
+
+    /// What comes of a write that was sent, whose answer is not waited for long when everything is to end.
+    pub(super) async fn answer<T>(
+        &self,
+        write: impl Future<Output = anyhow::Result<T>>,
+    ) -> anyhow::Result<T> {
+        let grace = async {
+            self.interrupt.raised().await;
+            tokio::time::sleep(GRACE).await;
+        };
+        tokio::select! {
+            answer = write => answer,
+            () = grace => Err(anyhow::anyhow!("the cluster does not answer")),
         }
     }
 

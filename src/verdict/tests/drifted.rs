@@ -131,6 +131,14 @@ fn drifted_inferred_missing() {
             ("a required source that came late and went", was_absent().gone()),
             ("no record, gone", unrecorded().gone()),
             ("not read at admission, and gone", unread().gone()),
+            ("no record, a required key removed", unrecorded().now(WITHOUT_K, -50).keys(&["k"]).needs_k()),
+            ("no record, a required key removed, nobody knows when", {
+                unrecorded().undated(WITHOUT_K).keys(&["k"]).needs_k()
+            }),
+            (
+                "not read at admission, and a required key removed",
+                unread().now(WITHOUT_K, 50).keys(&["k"]).needs_k(),
+            ),
         ],
     );
 }

@@ -1,7 +1,7 @@
 //! Eviction: pods are replaced one by one where a changed template would not roll or must not be.
 
 use anyhow::{Result, ensure};
-use reload_tests::{Cluster, Fault, FaultProxy, Source, Workload, eventually, with_namespace};
+use reload_tests::{Cluster, Fault, FaultProxy, Namespace, Source, Workload, eventually, with_namespace};
 use rustix::process::Signal;
 use serde_json::json;
 
@@ -40,6 +40,30 @@ async fn the_drifted_pods_of_an_on_delete_set_are_replaced_and_its_template_is_n
 }
 
 #[tokio::test]
+async fn pods_that_were_not_asked_for_are_not_evicted() -> Result<()> {
+    let cluster = Cluster::shared().await?;
+    with_namespace(cluster, "asked", async |ns| {
+        let _webhook = ns.webhook().await?;
+        drifted(&ns, [Workload::stateful_set("db").replicas(3).env_from(Source::config_map("settings"))])
+            .await?;
+        let uid =
+            async |pod: &str| anyhow::Ok(ns.kubectl().json(&["pod", pod]).await?["metadata"]["uid"].clone());
+        for selector in [["--field-selector", "metadata.name=db-1"], ["-l", "apps.kubernetes.io/pod-index=2"]]
+        {
+            let before = [uid("db-0").await?, uid("db-1").await?, uid("db-2").await?];
+            let sync = ns.reload(&[&EVICT[..], &selector].concat()).await?.success()?;
+            ensure!(sync.stdout.contains("statefulset/db in asked got new pods"), "{sync}");
+            let after = [uid("db-0").await?, uid("db-1").await?, uid("db-2").await?];
+            let replaced: Vec<usize> = (0..3).filter(|pod| before[*pod] != after[*pod]).collect();
+            assert_eq!(replaced, [if selector[0] == "-l" { 2 } else { 1 }], "{selector:?}");
+        }
+        assert_eq!(ns.status().await?.pods("statefulset/db")?, "1/3");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
 async fn a_budget_that_blocks_an_eviction_is_respected_and_named() -> Result<()> {
     let cluster = Cluster::shared().await?;
     with_namespace(cluster, "budget", async |ns| {
@@ -57,6 +81,9 @@ async fn a_budget_that_blocks_an_eviction_is_respected_and_named() -> Result<()>
         })
         .await?;
         let before = ns.pod_uids("deployment/shop").await?;
+        let tried = ns.reload(&[&EVICT[..], &["--dry-run=server"]].concat()).await?;
+        ensure!(tried.code == 1 && tried.stdout.contains("could not be evicted now"), "{tried}");
+        ensure!(tried.stdout.contains("disruption budget tight"), "{tried}");
         let sync = ns.reload(&[&EVICT[..], &["--timeout", "2s"]].concat()).await?;
         ensure!(sync.code == 1 && sync.stdout.contains("disruption budget tight"), "{sync}");
         assert_eq!(ns.pod_uids("deployment/shop").await?, before);
@@ -117,16 +144,25 @@ async fn an_eviction_whose_answer_was_lost_is_not_done_twice() -> Result<()> {
     let cluster = Cluster::shared().await?;
     with_namespace(cluster, "evicted-once", async |ns| {
         let _webhook = ns.webhook().await?;
-        drifted(&ns, [Workload::stateful_set("db").env_from(Source::config_map("settings"))]).await?;
+        drifted(&ns, [Workload::stateful_set("db").replicas(2).env_from(Source::config_map("settings"))])
+            .await?;
         let before = ns.pod_uids("statefulset/db").await?;
+        // No room for what takes the place of the first one, until answers are lost.
+        full(&ns, 1, 2).await?;
         let proxy = FaultProxy::start(cluster).await?;
-        proxy.fail(Fault::Lost).await;
         let mut sync = Running::start(&ns, Some(&proxy.kubeconfig()), &EVICT[1..])?;
+        eventually("the first is evicted", WHILE, async || {
+            ensure!(ns.pods("statefulset/db").await?.len() == 1, "not yet");
+            Ok(())
+        })
+        .await?;
+        proxy.fail(Fault::Lost).await;
+        ns.kubectl().run(&["delete", "resourcequota", "full"]).await?;
         sync.tells("The API server does not answer").await?;
         // Its successor has the same name, and is not meant.
-        let after = eventually("it is replaced", WHILE, async || {
+        let after = eventually("the second is replaced", WHILE, async || {
             let after = ns.pod_uids("statefulset/db").await?;
-            ensure!(after.len() == 1 && after.is_disjoint(&before), "{after:?}");
+            ensure!(after.len() == 2 && after.is_disjoint(&before), "{after:?}");
             Ok(after)
         })
         .await?;
@@ -157,6 +193,46 @@ async fn an_interruption_while_a_budget_blocks_evicts_nothing() -> Result<()> {
         let sync = sync.end().await?;
         ensure!(sync.code == 130 && sync.stdout.contains("deployment/shop in blocked not begun"), "{sync}");
         assert_eq!(ns.pod_uids("deployment/shop").await?, before);
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn an_interruption_while_the_api_server_is_away_is_heard_at_once() -> Result<()> {
+    let cluster = Cluster::shared().await?;
+    with_namespace(cluster, "evict-away", async |ns| {
+        let _webhook = ns.webhook().await?;
+        // It is evicted and never replaced: there is no room for another.
+        drifted(&ns, [Workload::deployment("shop").env_from(Source::config_map("settings"))]).await?;
+        full(&ns, 0, 1).await?;
+        let proxy = FaultProxy::start(cluster).await?;
+        let mut sync = Running::start(&ns, Some(&proxy.kubeconfig()), &EVICT[1..])?;
+        eventually("it is evicted, and its successor waited for", WHILE, async || {
+            let mut seen = proxy.seen().into_iter();
+            ensure!(seen.any(|request| request.path.ends_with("/eviction")), "not evicted yet");
+            ensure!(seen.next().is_some(), "not waited for yet");
+            Ok(())
+        })
+        .await?;
+        proxy.fail(Fault::Gone).await;
+        sync.tells("The API server does not answer").await?;
+        sync.signal(Signal::INT)?;
+        let sync = sync.end().await?;
+        ensure!(sync.code == 130 && sync.stdout.contains("had one pod evicted"), "{sync}");
+        Ok(())
+    })
+    .await
+}
+
+/// From now on there is room for so many pods only, of which there are so many.
+async fn full(ns: &Namespace<'_>, room: u32, used: u32) -> Result<()> {
+    ns.apply([json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "full"},
+        "spec": {"hard": {"pods": room.to_string()}}})])
+        .await?;
+    eventually("the quota is counted", WHILE, async || {
+        let quota = ns.kubectl().json(&["resourcequota", "full"]).await?;
+        ensure!(quota["status"]["used"]["pods"] == json!(used.to_string()), "{quota}");
         Ok(())
     })
     .await

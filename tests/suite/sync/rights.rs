@@ -63,12 +63,36 @@ async fn who_may_not_evict_is_told_the_right_by_its_name() -> Result<()> {
     with_namespace(cluster, "no-evict", async |ns| {
         let _webhook = ns.webhook().await?;
         drifted(&ns, [Workload::deployment("shop").env_from(Source::config_map("settings"))]).await?;
-        grant(&ns, "onlooker", json!(reader())).await?;
+        let keep = json!({"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["patch"]});
+        grant(&ns, "onlooker", json!([reader(), vec![keep]].concat())).await?;
         let before = ns.pod_uids("deployment/shop").await?;
         let sync = ns.reload(&["sync", "--strategy", "evict", "--as", "onlooker"]).await?;
         ensure!(sync.code == 1 && sync.stdout.contains("may not create pods/eviction"), "{sync}");
         ensure!(sync.stdout.contains("--subresource=eviction -n no-evict"), "{sync}");
         assert_eq!(ns.pod_uids("deployment/shop").await?, before);
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn who_may_evict_and_not_keep_what_for_evicts_only_where_asked_to() -> Result<()> {
+    let cluster = Cluster::shared().await?;
+    with_namespace(cluster, "no-memory", async |ns| {
+        let _webhook = ns.webhook().await?;
+        drifted(&ns, [Workload::deployment("shop").env_from(Source::config_map("settings"))]).await?;
+        let evict = json!({"apiGroups": [""], "resources": ["pods/eviction"], "verbs": ["create"]});
+        grant(&ns, "evictor", json!([reader(), vec![evict]].concat())).await?;
+        let before = ns.pod_uids("deployment/shop").await?;
+        let arguments = ["sync", "--strategy", "evict", "--as", "evictor"];
+        let sync = ns.reload(&arguments).await?;
+        ensure!(sync.code == 1, "{sync}");
+        for text in ["cannot be kept on it", "may not patch deployments/shop", "--again"] {
+            ensure!(sync.stdout.contains(text), "{text:?} is not in {sync}");
+        }
+        assert_eq!(ns.pod_uids("deployment/shop").await?, before);
+        ns.reload(&[&arguments[..], &["--again"]].concat()).await?.success()?;
+        ensure!(ns.pod_uids("deployment/shop").await?.is_disjoint(&before), "an old pod is left");
         Ok(())
     })
     .await

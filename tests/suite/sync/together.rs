@@ -71,6 +71,8 @@ async fn a_source_that_changes_meanwhile_is_judged_again() -> Result<()> {
         }
         assert_eq!(revision(&ns, "second").await?, "1");
         assert_eq!(ns.status().await?.drifted(), ["deployment/first"]);
+        ns.reload(&["sync"]).await?.success()?;
+        ensure!(ns.status().await?.drifted().is_empty(), "what changed meanwhile is nobody's own");
         Ok(())
     })
     .await
@@ -133,6 +135,29 @@ async fn new_pods_that_never_become_ready_are_told_and_not_restarted_into_again(
         let again = ns.reload(&["sync"]).await?.success()?;
         ensure!(again.stdout.contains("Nothing to restart; 1 already rolling"), "{again}");
         assert_eq!(revision(&ns, "shop").await?, "2", "it is restarted once");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_later_restart_by_somebody_else_is_waited_for_however_long_it_takes() -> Result<()> {
+    let cluster = Cluster::shared().await?;
+    with_namespace(cluster, "colleague", async |ns| {
+        let _webhook = ns.webhook().await?;
+        drifted(&ns, [Workload::deployment("shop").env_from(Source::config_map("settings"))]).await?;
+        ready_after(&ns, "shop", 300).await?;
+        let mut sync = Running::start(&ns, None, &["--timeout", "0s"])?;
+        sync.tells("deployment/shop in colleague: 0 of 1").await?;
+        // In another second: else kubectl itself says that nothing would change.
+        eventually("it is restarted once more", WHILE, async || {
+            ns.kubectl().run(&["rollout", "restart", "deployment/shop"]).await
+        })
+        .await?;
+        ready_after(&ns, "shop", 0).await?;
+        let sync = sync.end().await?.success()?;
+        ensure!(sync.stdout.contains("deployment/shop in colleague restarted"), "{sync}");
+        assert_eq!(revision(&ns, "shop").await?, "3");
         Ok(())
     })
     .await

@@ -21,6 +21,7 @@ fn cause(source: SourceId, reason: &str, changed: &[&str], since: Option<&str>) 
         would_not_start: reason.starts_with("missing"),
         since: since.map(|since| since.parse().unwrap()),
         resource_version: Some("7".to_owned()),
+        written_by: None,
     }
 }
 
@@ -33,7 +34,18 @@ fn report(
     let workload = WorkloadName { namespace: namespace.to_owned(), kind, name: name.to_owned() };
     let drifts = std::collections::BTreeSet::new();
     let (problem, newest_pod) = (None, None);
-    WorkloadReport { workload, verdict, certainty, pods, affected, causes, drifts, problem, newest_pod }
+    WorkloadReport {
+        workload,
+        verdict,
+        certainty,
+        pods,
+        affected,
+        causes,
+        drifts,
+        problem,
+        newest_pod,
+        reached: None,
+    }
 }
 
 /// One workload of each sort, with names as bad as the API server lets them be.
