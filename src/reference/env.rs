@@ -9,6 +9,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use k8s_openapi::api::core::v1::{Container, EnvVar};
 
+use super::expansion::variables;
 use super::{Keys, Mode, Reference};
 use crate::source::SourceId;
 
@@ -67,15 +68,16 @@ type ByName<'a> = HashMap<&'a str, Vec<usize>>;
 
 impl<'a> Positions<'a> {
     fn of(env: &'a [EnvVar]) -> Self {
-        let (mut set, mut read) = (ByName::new(), ByName::new());
+        let mut set = ByName::new();
+        // What no entry sets, none overrides: values may be full of such names.
+        let mut read: ByName<'_> = env.iter().map(|entry| (entry.name.as_str(), Vec::new())).collect();
         for (position, entry) in env.iter().enumerate() {
             if !may_be_skipped(entry) {
                 set.entry(&entry.name).or_default().push(position);
             }
-            let value = entry.value.as_deref().unwrap_or_default();
-            for (start, _) in value.match_indices("$(") {
-                if let Some((name, _)) = value[start + 2..].split_once(')') {
-                    read.entry(name).or_default().push(position);
+            for name in variables(entry.value.as_deref().unwrap_or_default()) {
+                if let Some(positions) = read.get_mut(name).filter(|all| all.last() != Some(&position)) {
+                    positions.push(position);
                 }
             }
         }
