@@ -18,6 +18,7 @@ mod health;
 mod limits;
 pub mod log;
 mod metrics;
+mod panic;
 pub mod review;
 mod router;
 mod server;
