@@ -14,17 +14,23 @@ export RUSTFLAGS="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-../target}/fuzz
 cargo build --release --locked --target "$host"
 
+# An input that takes seconds, or memory many times its size, is a fault too.
+bounds=(-timeout=5 -rss_limit_mb=512)
+
 for target in record references review; do
   binary=$CARGO_TARGET_DIR/$host/release/$target
   mkdir -p "found/$target"
+  # What multiplies takes length: reviews with lists of things that are put together with others.
+  length=4096
+  [[ $target = review ]] && length=65536
   if [[ $runs = --merge ]]; then
     mkdir -p "merged/$target"
-    "$binary" -set_cover_merge=1 -use_counters=0 -max_len=4096 "merged/$target" "corpus/$target" "found/$target"
+    "$binary" -set_cover_merge=1 -use_counters=0 -max_len=$length "${bounds[@]}" "merged/$target" "corpus/$target" "found/$target"
     rm -r "corpus/$target"
     mv "merged/$target" "corpus/$target"
     rmdir merged
   else
-    "$binary" -runs="$runs" -max_len=4096 -dict="$target.dict" -print_final_stats=1 \
+    "$binary" -runs="$runs" -max_len=$length "${bounds[@]}" -dict="$target.dict" -print_final_stats=1 \
       -artifact_prefix="found/$target-" "found/$target" "corpus/$target"
   fi
 done

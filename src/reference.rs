@@ -2,6 +2,7 @@
 
 mod bound;
 mod env;
+mod expansion;
 mod volume;
 
 use std::collections::{BTreeMap, BTreeSet};

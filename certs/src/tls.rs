@@ -15,7 +15,7 @@ use crate::inject::Injection;
 /// they begin; those that exist keep theirs.
 #[derive(Clone, Debug)]
 pub struct Serving {
-    /// For the TLS listener; offers HTTP/2 and HTTP/1.1.
+    /// For the TLS listener; offers HTTP/1.1 alone, by which the API server calls webhooks.
     pub config: Arc<ServerConfig>,
     /// The serving certificate and those that came with it, in the order in which they are sent.
     pub chain: Vec<CertificateDer<'static>>,
@@ -127,7 +127,7 @@ fn config(
             rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => TlsError::Mismatch,
             other => TlsError::Rustls(other),
         })?;
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)
 }
 

@@ -9,6 +9,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use k8s_openapi::api::core::v1::{Container, EnvVar};
 
+use super::bound::excess;
+use super::expansion::variables;
 use super::{Keys, Mode, Reference};
 use crate::source::SourceId;
 
@@ -54,6 +56,27 @@ pub(super) fn of_container(container: &Container, found: &mut Vec<Reference>) {
     }
 }
 
+/// How many pairs [`of_container`] goes through: each `envFrom` entry looks at each variable.
+pub(super) fn weight(container: &Container) -> usize {
+    let Container { name: container, env, env_from, .. } = container;
+    let env = env.as_deref().unwrap_or_default();
+    let variables = env.iter().fold(1, |sum: usize, entry| sum.saturating_add(1 + excess(&entry.name)));
+    let own = |entry: &EnvVar| {
+        let from = entry.value_from.as_ref();
+        let map = from.and_then(|from| from.config_map_key_ref.as_ref()).map(|map| [&map.name, &map.key]);
+        let secret = from.and_then(|from| from.secret_key_ref.as_ref()).map(|key| [&key.name, &key.key]);
+        let texts = [map, secret].into_iter().flatten().flat_map(|[name, key]| [container, name, key]);
+        texts.chain(&entry.value).map(|text| excess(text)).fold(0, usize::saturating_add)
+    };
+    let from = env_from.iter().flatten().flat_map(|from| {
+        let map = from.config_map_ref.as_ref().map(|map| &map.name);
+        let sources = map.into_iter().chain(from.secret_ref.as_ref().map(|secret| &secret.name));
+        let prefix = from.prefix.as_deref().map_or(0, excess);
+        sources.map(move |source| variables + prefix + excess(source) + excess(container))
+    });
+    env.iter().map(own).chain(from).fold(variables, usize::saturating_add)
+}
+
 /// Where each variable of a container is set for certain, and where its value is read, by the
 /// positions of `env` entries: one pass, since a pod may have thousands.
 struct Positions<'a> {
@@ -67,15 +90,16 @@ type ByName<'a> = HashMap<&'a str, Vec<usize>>;
 
 impl<'a> Positions<'a> {
     fn of(env: &'a [EnvVar]) -> Self {
-        let (mut set, mut read) = (ByName::new(), ByName::new());
+        let mut set = ByName::new();
+        // What no entry sets, none overrides: values may be full of such names.
+        let mut read: ByName<'_> = env.iter().map(|entry| (entry.name.as_str(), Vec::new())).collect();
         for (position, entry) in env.iter().enumerate() {
             if !may_be_skipped(entry) {
                 set.entry(&entry.name).or_default().push(position);
             }
-            let value = entry.value.as_deref().unwrap_or_default();
-            for (start, _) in value.match_indices("$(") {
-                if let Some((name, _)) = value[start + 2..].split_once(')') {
-                    read.entry(name).or_default().push(position);
+            for name in variables(entry.value.as_deref().unwrap_or_default()) {
+                if let Some(positions) = read.get_mut(name).filter(|all| all.last() != Some(&position)) {
+                    positions.push(position);
                 }
             }
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use k8s_openapi::api::core::v1::{Container, KeyToPath, PodSpec, Volume, VolumeMount};
 
+use super::bound::excess;
 use super::{Keys, Mode, Reference};
 use crate::source::SourceId;
 
@@ -34,9 +35,27 @@ pub(super) fn of_container(spec: &PodSpec, container: &Container, found: &mut Ve
     }
 }
 
-/// How many sources a volume has, and items of them.
-pub(super) fn weight(volume: &Volume) -> usize {
-    parts(volume).iter().map(|part| 1 + part.items.map_or(0, <[KeyToPath]>::len)).sum()
+/// What a volume makes to go through for each mount of it.
+pub(super) struct Weight {
+    parts: usize,
+    /// Items, and what long texts add.
+    within: usize,
+}
+
+impl Weight {
+    pub(super) fn of(volume: &Volume) -> Self {
+        let parts = parts(volume);
+        let item = |item: &KeyToPath| 1 + excess(&item.key) + excess(&item.path);
+        let items = parts.iter().flat_map(|part| part.items.unwrap_or_default()).map(item);
+        let sources = parts.iter().map(|part| excess(&part.source.name));
+        Self { parts: parts.len(), within: items.chain(sources).fold(0, usize::saturating_add) }
+    }
+
+    /// As pairs, where each source weighs `each` by the container's name alone.
+    pub(super) fn mounted(&self, mount: &VolumeMount, each: usize) -> usize {
+        let each = each + mount.sub_path.as_deref().map_or(0, excess);
+        self.parts.saturating_mul(each).saturating_add(self.within)
+    }
 }
 
 /// The sources of a volume: one of a `configMap` or `secret`, any number of a `projected` one.

@@ -5,6 +5,8 @@
 mod beside;
 #[path = "node_install/by_plugin.rs"]
 mod by_plugin;
+#[path = "node_install/creation.rs"]
+mod creation;
 #[path = "node_install/traces.rs"]
 mod traces;
 
@@ -12,20 +14,20 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use futures::future::try_join_all;
 use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
-use kube::api::{Api, DeleteParams, ListParams, PostParams};
+use kube::api::{Api, DeleteParams, ListParams};
 use reload_tests::binaries::image;
 use reload_tests::helm::RELEASE;
 use reload_tests::manifest::{config_map, secret};
-use reload_tests::webhook::RECORD;
 use reload_tests::{
     Cluster, Helm, Namespace, Node, NodeOptions, Source, Workload, eventually, with_namespace,
 };
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
+
+use creation::{made_in_time, try_pods, try_pods_of};
 
 /// How long the webhook's pods may take to start, be replaced or come back.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -124,16 +126,7 @@ async fn no_pod_waits_for_a_webhook_that_is_rolled_or_whose_pods_are_deleted() -
         kubectl.run(&["rollout", "restart", &deployment]).await?;
         let timeout = format!("--timeout={}s", LIMIT.as_secs());
         let status = ["rollout", "status", &deployment, &timeout];
-        let mut rolled = std::pin::pin!(kubectl.run(&status));
-        loop {
-            tokio::select! {
-                done = &mut rolled => {
-                    done?;
-                    break;
-                }
-                made = try_pods(&ns, 1) => { made?; }
-            }
-        }
+        made_in_time(&ns, kubectl.run(&status)).await?;
         let failed = failures(cluster).split_off(known);
         if !failed.is_empty() {
             bail!("not answered while it was rolled: {failed:#?}\n{}", state(cluster).await?);
@@ -142,9 +135,13 @@ async fn no_pod_waits_for_a_webhook_that_is_rolled_or_whose_pods_are_deleted() -
         ensure!(after.iter().all(|pod| !before.contains(pod)), "it was not rolled");
 
         let params = DeleteParams::default().grace_period(0);
-        pods(cluster).await?.delete_collection(&params, &ListParams::default()).await?;
-        deploy(&ns, "meanwhile").await?;
-        recording(&ns).await?;
+        let webhooks_of = pods(cluster).await?;
+        let deleted = async {
+            webhooks_of.delete_collection(&params, &ListParams::default()).await?;
+            deploy(&ns, "meanwhile").await?;
+            recording(&ns).await
+        };
+        made_in_time(&ns, deleted).await?;
         let last = webhooks(cluster).await?;
         ensure!(last.iter().all(|pod| !after.contains(pod)), "its pods were not deleted");
         Ok(())
@@ -160,17 +157,20 @@ async fn a_node_that_starts_cold_brings_all_pods_back_and_makes_new_ones() -> Re
     let cluster = node.cluster();
     with_namespace(cluster, "cold", async |ns| {
         deploy(&ns, "before").await?;
-        node.crash().await?;
-        // Its pods have to be made anew, and nobody is there who could answer for them.
-        let params = DeleteParams::default().grace_period(0);
-        pods(cluster).await?.delete_collection(&params, &ListParams::default()).await?;
-        ns.apply([workload("meanwhile")]).await?;
+        let cold = async {
+            node.crash().await?;
+            // Its pods have to be made anew, and nobody is there who could answer for them.
+            let params = DeleteParams::default().grace_period(0);
+            pods(cluster).await?.delete_collection(&params, &ListParams::default()).await?;
+            ns.apply([workload("meanwhile")]).await?;
 
-        node.boot().await?;
-        for deployment in ["before", "meanwhile"] {
-            ns.rolled_out(&format!("deployment/{deployment}")).await?;
-        }
-        recording(&ns).await?;
+            node.boot().await?;
+            for deployment in ["before", "meanwhile"] {
+                ns.rolled_out(&format!("deployment/{deployment}")).await?;
+            }
+            recording(&ns).await
+        };
+        made_in_time(&ns, cold).await?;
         deploy(&ns, "after").await?;
         let verdict = ns.status().await?.verdict("deployment/after")?.to_owned();
         assert_eq!(verdict, "Current recorded");
@@ -277,28 +277,4 @@ async fn recording(ns: &Namespace<'_>) -> Result<()> {
         Ok(())
     })
     .await
-}
-
-/// Asks for so many pods at once, by dry run. All have to be admitted; gives how many got a record.
-async fn try_pods(ns: &Namespace<'_>, count: usize) -> Result<usize> {
-    try_pods_of(&ns.api(), count).await
-}
-
-async fn try_pods_of(pods: &Api<Pod>, count: usize) -> Result<usize> {
-    // Restricted, as the webhook's own namespace wants them.
-    let pod: Pod = serde_json::from_value(json!({
-        "metadata": {"generateName": "probe-"},
-        "spec": {
-            "securityContext": {"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}},
-            "containers": [{
-                "name": "probe",
-                "image": "none",
-                "envFrom": [{"configMapRef": {"name": "settings", "optional": true}}],
-                "securityContext": {"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}},
-            }],
-        },
-    }))?;
-    let dry_run = PostParams { dry_run: true, field_manager: None };
-    let made = try_join_all((0..count).map(|_| pods.create(&dry_run, &pod))).await?;
-    Ok(made.iter().filter(|pod| pod.annotations().contains_key(RECORD)).count())
 }

@@ -7,13 +7,13 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use futures::FutureExt;
 use futures::future::BoxFuture;
 use prometheus_client::metrics::counter::Counter;
 use tokio::sync::{Semaphore, watch};
+
+use crate::panic::caught;
 
 /// How a key is read. It has to end by itself.
 pub(crate) type Reader<K, V> = dyn Fn(K) -> BoxFuture<'static, V> + Send + Sync;
@@ -159,10 +159,9 @@ async fn drive<K: Clone + Eq + Hash, V>(shared: Arc<Shared<K, V>>, key: K) {
             continue;
         };
         let Some(waiting) = shared.begin(&key) else { continue };
-        let read = AssertUnwindSafe(async { (shared.read)(key.clone()).await });
-        match read.catch_unwind().await {
-            Ok(outcome) => drop(waiting.send_replace(Some(outcome))),
-            Err(_) => tracing::error!("a read panicked: this is a fault, report it"),
+        // Where it panicked, those who wait are told by the end of the channel.
+        if let Ok(outcome) = caught(async { (shared.read)(key.clone()).await }).await {
+            waiting.send_replace(Some(outcome));
         }
     }
 }

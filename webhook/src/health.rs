@@ -8,8 +8,8 @@
 //! one is no reason: it is that to all replicas alike, and without any of them pods would go without
 //! records as well, and longer, until probes and endpoints have followed; meanwhile the deadline and
 //! the breaker keep pods from waiting. A replica that has heard nothing at all for a minute is most
-//! likely cut off itself, and the others serve better. It goes on asking every ten seconds, so that
-//! it is ready again by itself.
+//! likely cut off itself, and the others serve better. It goes on asking every second, so that it
+//! is ready again by itself.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use http_body_util::BodyExt;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
 /// The largest review that is read, in bytes: the API server sends objects of up to 3 MiB.
 pub(crate) const MAX_REVIEW: usize = 4 * 1024 * 1024;
 
-/// What larger bodies and the pods in them may take, in bytes.
+/// What larger bodies, and then what is made of the pods in them, may take, in bytes.
 const MAX_BODIES: usize = 32 * 1024 * 1024;
 
 /// What each body may have beside, in bytes; a review of a common pod has 5 to 20 KiB. So nobody who
@@ -29,7 +29,8 @@ pub(crate) struct LimitArgs {
     #[arg(long, env = "KUBECTL_RELOAD_MAX_READS", default_value = "32", value_parser = at_least_one)]
     pub(crate) max_reads: usize,
 
-    /// Connections at once; further ones are closed.
+    /// Connections at once. 64 further ones may each send one request within half a second more than
+    /// --deadline; beyond, they are closed.
     #[arg(long, env = "KUBECTL_RELOAD_MAX_CONNECTIONS", default_value = "1024", value_parser = at_least_one)]
     pub(crate) max_connections: usize,
 }
@@ -45,17 +46,34 @@ fn at_least_one(text: &str) -> Result<usize, String> {
 pub(crate) struct Room {
     reviews: Arc<Semaphore>,
     bytes: Arc<Semaphore>,
+    turn: Semaphore,
 }
 
-/// A body, and the room that it takes. The room is held on for what is made of it.
+/// A body, and the room that it takes. The room is held on to for what is made of it.
 pub(crate) struct Held {
     pub(crate) bytes: Vec<u8>,
     pub(crate) room: Taken,
 }
 
 /// Room that is free again when this is dropped.
-pub(crate) struct Taken {
-    _bytes: OwnedSemaphorePermit,
+pub(crate) struct Taken(OwnedSemaphorePermit);
+
+impl Taken {
+    /// What the room is for has so many bytes from now on.
+    ///
+    /// # Errors
+    /// [`NoBody::NoRoom`], where it has more than there is room for.
+    pub(crate) fn becomes(&mut self, bytes: usize) -> Result<(), NoBody> {
+        let wanted = bytes.saturating_sub(OF_EACH);
+        let held = self.0.num_permits();
+        if held >= wanted {
+            drop(self.0.split(held - wanted));
+            return Ok(());
+        }
+        let more = take(self.0.semaphore(), wanted - held)?;
+        self.0.merge(more);
+        Ok(())
+    }
 }
 
 /// A body that was not read.
@@ -71,7 +89,11 @@ pub(crate) enum NoBody {
 
 impl Room {
     pub(crate) fn new(max_reviews: usize) -> Self {
-        Self { reviews: Arc::new(Semaphore::new(max_reviews)), bytes: Arc::new(Semaphore::new(MAX_BODIES)) }
+        Self {
+            reviews: Arc::new(Semaphore::new(max_reviews)),
+            bytes: Arc::new(Semaphore::new(MAX_BODIES)),
+            turn: Semaphore::new(1),
+        }
     }
 
     /// A place for a review; none where as many as may be are under way.
@@ -83,21 +105,25 @@ impl Room {
     /// keeps nobody out.
     pub(crate) async fn read(&self, mut body: Body) -> Result<Held, NoBody> {
         let mut bytes = Vec::new();
-        let mut room = self.take(0)?;
+        let mut room = Taken(take(&self.bytes, 0)?);
         while let Some(frame) = body.frame().await {
             let Ok(data) = frame.map_err(|_| NoBody::Broken)?.into_data() else { continue };
             if bytes.len() + data.len() > MAX_REVIEW {
                 return Err(NoBody::TooLong);
             }
-            let before = bytes.len().max(OF_EACH);
+            room.becomes(bytes.len() + data.len())?;
             bytes.extend_from_slice(&data);
-            room.merge(self.take(bytes.len().saturating_sub(before))?);
         }
-        Ok(Held { bytes, room: Taken { _bytes: room } })
+        Ok(Held { bytes, room })
     }
 
-    fn take(&self, bytes: usize) -> Result<OwnedSemaphorePermit, NoBody> {
-        let bytes = u32::try_from(bytes).map_err(|_| NoBody::TooLong)?;
-        self.bytes.clone().try_acquire_many_owned(bytes).map_err(|_| NoBody::NoRoom)
+    /// The turn of one of those that are had one after the other.
+    pub(crate) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        self.turn.acquire().await.ok()
     }
+}
+
+fn take(room: &Arc<Semaphore>, bytes: usize) -> Result<OwnedSemaphorePermit, NoBody> {
+    let bytes = u32::try_from(bytes).map_err(|_| NoBody::TooLong)?;
+    room.clone().try_acquire_many_owned(bytes).map_err(|_| NoBody::NoRoom)
 }

@@ -2,6 +2,7 @@
 
 use std::num::NonZero;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 use reload_webhook::{Args, log, run};
@@ -11,6 +12,9 @@ use tokio::runtime::Builder;
 /// Threads that reviews are worked on. Each may hold a large pod, so they do not grow with the node.
 const THREADS: usize = 4;
 
+/// How long what is left may take to end: a read of a volume that hangs never does.
+const END: Duration = Duration::from_millis(500);
+
 fn main() -> ExitCode {
     let args = Args::parse();
     log::install(&args.log);
@@ -18,7 +22,11 @@ fn main() -> ExitCode {
     let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
     let runtime = Builder::new_multi_thread().worker_threads(cores.min(THREADS)).enable_all().build();
     match runtime {
-        Ok(runtime) => runtime.block_on(serve(args)),
+        Ok(runtime) => {
+            let code = runtime.block_on(serve(args));
+            runtime.shutdown_timeout(END);
+            code
+        }
         Err(error) => {
             tracing::error!("no threads to work with: {error}");
             ExitCode::FAILURE

@@ -24,6 +24,7 @@ pub(crate) struct Metrics {
     reviews: Family<ByResult, Counter>,
     review_duration: Histogram,
     refused_requests: Family<ByStatus, Counter>,
+    pub(crate) refused_connections: Counter,
     reads: Family<ByResult, Counter>,
     read_duration: Histogram,
     pub(crate) reads_coalesced: Counter,
@@ -167,6 +168,7 @@ impl Metrics {
             reviews: Family::default(),
             review_duration: duration(),
             refused_requests: Family::default(),
+            refused_connections: Counter::default(),
             reads: Family::default(),
             read_duration: duration(),
             reads_coalesced: Counter::default(),
@@ -185,6 +187,8 @@ impl Metrics {
         r.register_with_unit("review_duration", help, Unit::Seconds, m.review_duration.clone());
         let help = "Requests for a review that were refused, by HTTP status";
         r.register("refused_requests", help, m.refused_requests.clone());
+        let help = "Connections that were closed at once, for there were too many";
+        r.register("refused_connections", help, m.refused_connections.clone());
         r.register("reads", "GETs of sources, by result", m.reads.clone());
         r.register_with_unit("read_duration", "Time per GET", Unit::Seconds, m.read_duration.clone());
         let help = "Sources that came with a GET that another review had asked for";

@@ -5,16 +5,17 @@
 //! it whole where the pod in it is not well-formed.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use k8s_openapi::api::core::v1::Pod;
 use reload_core::annotation::RECORD;
-use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use serde_json::value::RawValue;
+
+mod object;
+
+pub(crate) use object::{NoPod, Object, Place, Pod, Size};
 
 const API_VERSION: &str = "admission.k8s.io/v1";
 const KIND: &str = "AdmissionReview";
@@ -22,7 +23,7 @@ const KIND: &str = "AdmissionReview";
 /// A body that is no AdmissionReview of v1 with a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the body is no admission.k8s.io/v1 AdmissionReview that has a request with a uid")]
-pub struct NoReview;
+pub(crate) struct NoReview;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -72,53 +73,24 @@ struct GroupVersion {
 
 /// A review's request.
 #[derive(Debug)]
-pub struct Request {
+pub(crate) struct Request<'a> {
     /// What the answer has to repeat.
-    pub uid: String,
+    pub(crate) uid: String,
     /// Where the pod is to be, whatever the pod itself says.
-    pub namespace: String,
+    pub(crate) namespace: String,
     /// Its name, empty where it has a `generateName`.
-    pub name: String,
-    /// What it asks for.
-    pub subject: Reviewed,
+    pub(crate) name: String,
+    /// The pod that is to be made, where that is what it asks for.
+    pub(crate) object: Option<Object<'a>>,
 }
 
-/// What a request asks for.
-#[derive(Debug)]
-pub enum Reviewed {
-    /// A pod to be made.
-    Pod(Box<Pod>, Place),
-    /// A pod to be made that is not well-formed.
-    Invalid(Place),
-    /// A pod to be made of more parts than are looked at.
-    TooLarge(Place),
-    /// Something that is none of ours.
-    Other,
-}
-
-/// Where in the pod the record's annotation goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
-    /// There is no `metadata`.
-    NoMetadata,
-    /// There are no annotations.
-    NoAnnotations,
-    /// There are annotations.
-    Annotations {
-        /// One of them is a record, which another pod's or an earlier answer may be.
-        has_record: bool,
-    },
-    /// The metadata is not well-formed.
-    Unknown,
-}
-
-impl Request {
+impl<'a> Request<'a> {
     /// Reads a review's body.
     ///
     /// # Errors
     /// [`NoReview`], where there is no uid to answer to.
-    pub fn parse(body: &[u8]) -> Result<Self, NoReview> {
-        let review: Review<'_> = serde_json::from_slice(body).map_err(|_| NoReview)?;
+    pub(crate) fn parse(body: &'a [u8]) -> Result<Self, NoReview> {
+        let review: Review<'a> = serde_json::from_slice(body).map_err(|_| NoReview)?;
         if review.api_version != API_VERSION || review.kind != KIND {
             return Err(NoReview);
         }
@@ -127,7 +99,7 @@ impl Request {
             return Err(NoReview);
         }
         Ok(Self {
-            subject: request.subject(),
+            object: request.object(),
             namespace: text(request.namespace),
             name: text(request.name),
             uid: request.uid,
@@ -135,43 +107,16 @@ impl Request {
     }
 }
 
-impl RawRequest<'_> {
-    fn subject(&self) -> Reviewed {
+impl<'a> RawRequest<'a> {
+    /// The pod, of a creation of one.
+    fn object(&self) -> Option<Object<'a>> {
         let core = |value: &GroupVersion| value.group.is_empty() && value.version == "v1";
         let kind: GroupVersion = value(self.kind);
         let resource: GroupVersion = value(self.resource);
         let is_pod = core(&kind) && kind.kind == "Pod" && core(&resource) && resource.resource == "pods";
         let is_creation = text(self.operation) == "CREATE" && text(self.sub_resource).is_empty();
-        let Some(object) = self.object.filter(|_| is_pod && is_creation) else { return Reviewed::Other };
-        let place = Place::of(object);
-        if objects(object.get()) > MAX_OBJECTS {
-            return Reviewed::TooLarge(place);
-        }
-        match serde_json::from_str(object.get()) {
-            Ok(pod) if place != Place::Unknown => Reviewed::Pod(Box::new(pod), place),
-            _ => Reviewed::Invalid(place),
-        }
+        self.object.filter(|_| is_pod && is_creation).map(Object::new)
     }
-}
-
-/// The most JSON objects that a pod may consist of. An empty one, of three bytes, becomes a volume of
-/// kilobytes, and pods reach the webhook before they are validated; one with a thousand references has
-/// some four thousand.
-const MAX_OBJECTS: usize = 8_000;
-
-/// How many JSON objects there are, strings aside.
-fn objects(json: &str) -> usize {
-    let (mut count, mut in_text, mut escaped) = (0, false, false);
-    for byte in json.bytes() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' => escaped = in_text,
-            b'"' => in_text = !in_text,
-            b'{' if !in_text => count += 1,
-            _ => {}
-        }
-    }
-    count
 }
 
 fn value<T: Default + for<'a> Deserialize<'a>>(raw: Option<&RawValue>) -> T {
@@ -182,37 +127,10 @@ fn text(raw: Option<&RawValue>) -> String {
     value(raw)
 }
 
-impl Place {
-    fn of(object: &RawValue) -> Self {
-        #[derive(Deserialize)]
-        struct Object<'a> {
-            #[serde(borrow)]
-            metadata: Option<&'a RawValue>,
-        }
-        #[derive(Deserialize)]
-        struct Metadata<'a> {
-            #[serde(borrow)]
-            annotations: Option<&'a RawValue>,
-        }
-        let Some(Object { metadata }) = map(object) else { return Self::Unknown };
-        let Some(metadata) = metadata else { return Self::NoMetadata };
-        let Some(Metadata { annotations }) = map(metadata) else { return Self::Unknown };
-        let Some(annotations) = annotations else { return Self::NoAnnotations };
-        map::<BTreeMap<String, IgnoredAny>>(annotations).map_or(Self::Unknown, |annotations| {
-            Self::Annotations { has_record: annotations.contains_key(RECORD) }
-        })
-    }
-}
-
-/// A JSON object; a list would pass for one, too, and no patch fits into it.
-fn map<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Option<T> {
-    raw.get().trim_start().starts_with('{').then(|| serde_json::from_str(raw.get()).ok()).flatten()
-}
-
 /// The answer: the pod is admitted, with a record or without.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Answer {
+pub(crate) struct Answer {
     api_version: &'static str,
     kind: &'static str,
     response: Response,
@@ -236,12 +154,12 @@ struct Patch {
 
 impl Answer {
     /// The object as it came.
-    pub fn unmodified(uid: String) -> Self {
+    pub(crate) fn unmodified(uid: String) -> Self {
         Self { api_version: API_VERSION, kind: KIND, response: Response { uid, allowed: true, patch: None } }
     }
 
     /// With this record.
-    pub fn recorded(uid: String, place: Place, record: &str) -> Self {
+    pub(crate) fn recorded(uid: String, place: Place, record: &str) -> Self {
         let operation = match place {
             Place::Annotations { .. } => json!({"op": "add", "path": path(), "value": record}),
             Place::NoAnnotations => {
@@ -256,7 +174,7 @@ impl Answer {
     }
 
     /// Without a record: another pod's must not stay where this one's cannot be written.
-    pub fn unrecorded(uid: String, place: Place) -> Self {
+    pub(crate) fn unrecorded(uid: String, place: Place) -> Self {
         match place {
             Place::Annotations { has_record: true } => {
                 Self::patched(uid, &json!({"op": "remove", "path": path()}))

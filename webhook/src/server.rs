@@ -36,21 +36,20 @@ mod tasks;
 /// Connections that may wait to be accepted.
 const BACKLOG: u32 = 1024;
 
-/// How long a TLS handshake and the first request of a connection may take to come.
+/// How long a TLS handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(5);
-const FIRST_REQUEST: Duration = Duration::from_secs(10);
 
-/// How long a connection may then wait for the next one, until its headers are there. The API server
-/// sends one request at a time over each of its connections (HTTP/1.1) and closes them after 90 s
-/// without use: were it sooner here, now and then a review would meet a connection that is just closed,
-/// and be lost.
+/// How long a connection may wait for a request, until its headers are there. The API server sends one
+/// at a time over each of its connections (HTTP/1.1), opens some that it comes to use later, and closes
+/// them after 90 s without use: were it sooner here, now and then a review would meet a connection that
+/// is just closed, and be lost.
 const NEXT_REQUEST: Duration = Duration::from_secs(120);
 
 /// The most that is read ahead of a connection, its headers included, in bytes.
 const READ_AHEAD: usize = 16 * 1024;
 
-/// Requests of one connection at once, over HTTP/2.
-const STREAMS: u32 = 128;
+/// How much longer than a review a connection beyond the usual number may last.
+const SPARE: Duration = Duration::from_millis(500);
 
 /// Where and how it serves.
 #[derive(Debug, Clone, clap::Args)]
@@ -159,7 +158,9 @@ impl Parts {
         let client = api::client(&args.cluster, args.serving.deadline).await?;
         let certificates = Certificates::new(&args.certificates, &client, &args.cluster.namespace)?;
         let shared = Shared::new(&client, &args);
-        let connections = Connections::new(args.limits.max_connections);
+        let life = args.serving.deadline + SPARE;
+        let refused = shared.app.metrics.refused_connections.clone();
+        let connections = Connections::new(args.limits.max_connections, life, refused);
         let socket = bind(args.serving.listen)?;
         Ok(Self { socket, certificates, connections, shared })
     }
@@ -181,10 +182,11 @@ impl Parts {
         served.tell(&first);
         let mut server = axum_server::from_tcp(listener)?
             .acceptor(RustlsAcceptor::new(tls).handshake_timeout(HANDSHAKE).acceptor(connections))
-            .first_request_timeout(FIRST_REQUEST)
+            .first_request_timeout(NEXT_REQUEST)
+            // As the API server calls webhooks: the number of connections is that of requests at once.
+            .http1_only()
             .handle(handle.clone());
         server.http_builder().http1().header_read_timeout(NEXT_REQUEST).max_buf_size(READ_AHEAD);
-        server.http_builder().http2().max_concurrent_streams(STREAMS);
         let health = app.health.clone();
         let secrets = app.recorder.args.secrets;
         let guard = app.recorder.sources.guard();

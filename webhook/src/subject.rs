@@ -1,13 +1,15 @@
 //! What of a pod matters for its record. The pod itself is let go of before anything is waited for.
 
-use k8s_openapi::api::core::v1::Pod;
+use std::collections::BTreeMap;
+
 use reload_core::annotation::RECORD;
 use reload_core::options::{Carrier, Options};
 use reload_core::record::{MAX_SOURCES, Owner};
-use reload_core::reference::{MAX_PAIRS, Selection, pairs, references, selection};
+use reload_core::reference::{Keys, Mode, Selection, pairs, references, selection};
 use reload_core::source::SourceId;
 
 use crate::admission::Unrecordable;
+use crate::review::Pod;
 
 /// The longest that what a pod brings along may be in the log, in characters.
 const MAX_QUOTE: usize = 300;
@@ -30,33 +32,49 @@ pub(crate) struct Subject {
 }
 
 impl Subject {
+    /// Of a pod with so many pairs of what uses and what is used, at most.
+    ///
     /// # Errors
     /// [`Unrecordable::TooManyReferences`]
-    pub(crate) fn of(pod: &Pod, ignore: &[SourceId]) -> Result<Self, Unrecordable> {
-        let annotations = pod.metadata.annotations.iter().flatten();
-        let others = annotations.clone().filter(|(name, _)| *name != RECORD);
+    pub(crate) fn of(pod: &Pod, ignore: &[SourceId], most_pairs: usize) -> Result<Self, Unrecordable> {
+        let others = pod.annotations.iter().filter(|(name, _)| *name != RECORD);
         Ok(Self {
             owner: owner(pod),
-            uses: uses(pod, ignore)?,
+            uses: uses(pod, ignore, most_pairs)?,
             annotations: others.map(|(name, value)| name.len() + value.len()).sum(),
-            has_record: annotations.map(|(name, _)| name).any(|name| name == RECORD),
+            has_record: pod.annotations.contains_key(RECORD),
         })
+    }
+
+    /// What it takes of memory, in bytes, roughly. It may be many times what the pod takes as text:
+    /// each source of a container's `envFrom` has a list of the keys that are overridden.
+    pub(crate) fn size(&self) -> usize {
+        /// A key's place in a set, beside its text.
+        const KEY: usize = 64;
+        let of_keys = |keys: &Keys| {
+            let (Keys::All { except: keys } | Keys::Some(keys)) = keys;
+            keys.iter().map(|key| key.len() + KEY).sum::<usize>()
+        };
+        let of_source = |(source, modes): (&SourceId, &BTreeMap<Mode, Keys>)| {
+            source.name.len() + modes.values().map(of_keys).sum::<usize>()
+        };
+        let (Owner::Controller(owner) | Owner::Pod(owner) | Owner::Generated(owner)) = &self.owner;
+        self.uses.iter().map(of_source).sum::<usize>() + owner.len()
     }
 }
 
-fn uses(pod: &Pod, ignore: &[SourceId]) -> Result<Selection, Unrecordable> {
+fn uses(pod: &Pod, ignore: &[SourceId], most_pairs: usize) -> Result<Selection, Unrecordable> {
     let Some(spec) = &pod.spec else { return Ok(Selection::new()) };
-    let annotations = pod.metadata.annotations.iter().flatten();
-    let options = Options::parse(Carrier::Pod, "the pod", annotations).unwrap_or_else(|error| {
+    let options = Options::parse(Carrier::Pod, "the pod", &pod.annotations).unwrap_or_else(|error| {
         // It quotes what the annotation says, which may be long.
         let error = quote(&error.to_string());
-        let name = pod.metadata.name.as_ref().or(pod.metadata.generate_name.as_ref());
+        let name = pod.name.as_ref().or(pod.generate_name.as_ref());
         let name = quote(name.map_or("", String::as_str));
         tracing::warn!(name, error, "recorded without its options");
         Options::default()
     });
     // Each of them is a reference of every container.
-    if options.extra.len() > MAX_SOURCES || pairs(spec, options.extra.len()) > MAX_PAIRS {
+    if options.extra.len() > MAX_SOURCES || pairs(spec, options.extra.len()) > most_pairs {
         return Err(Unrecordable::TooManyReferences);
     }
     let mut uses = selection(&references(spec, &options.extra));
@@ -65,21 +83,28 @@ fn uses(pod: &Pod, ignore: &[SourceId]) -> Result<Selection, Unrecordable> {
 }
 
 fn owner(pod: &Pod) -> Owner {
-    let owners = pod.metadata.owner_references.iter().flatten();
-    let controller =
-        owners.filter(|owner| owner.controller == Some(true)).map(|owner| owner.uid.clone()).next();
-    Owner::at_admission(controller, pod.metadata.name.clone(), pod.metadata.generate_name.clone())
+    let controller = pod
+        .owners
+        .iter()
+        .filter(|owner| owner.controller == Some(true))
+        .map(|owner| owner.uid.clone())
+        .next();
+    Owner::at_admission(controller, pod.name.clone(), pod.generate_name.clone())
 }
 
 #[cfg(test)]
 mod tests {
+    use reload_core::reference::MAX_PAIRS;
     use serde_json::json;
 
     use super::*;
 
+    fn of(spec: serde_json::Value) -> Result<Subject, Unrecordable> {
+        Subject::of(&Pod { spec: serde_json::from_value(spec).unwrap(), ..Pod::default() }, &[], MAX_PAIRS)
+    }
+
     fn is_refused(spec: serde_json::Value) -> bool {
-        let pod = serde_json::from_value(json!({"metadata": {"name": "p"}, "spec": spec})).unwrap();
-        matches!(Subject::of(&pod, &[]), Err(Unrecordable::TooManyReferences))
+        matches!(of(spec), Err(Unrecordable::TooManyReferences))
     }
 
     #[test]
@@ -95,5 +120,16 @@ mod tests {
         ));
         assert!(!is_refused(json!({"containers": [{"name": "c", "env": env}]})));
         assert!(!is_refused(json!({"containers": [{"name": "c"}], "volumes": volumes})));
+    }
+    #[test]
+    fn the_size_is_that_of_all_keys_that_are_kept_and_not_of_the_pod() {
+        let env: Vec<_> = (0..300).map(|i| json!({"name": format!("A{i}")})).collect();
+        let from: Vec<_> = (0..100).map(|i| json!({"configMapRef": {"name": format!("m{i}")}})).collect();
+        let spec = json!({"containers": [{"name": "c", "env": env, "envFrom": from}]});
+        let text = spec.to_string().len();
+        let size = of(spec).unwrap().size();
+        assert!(size > 100 * 300 * 64 && size > 100 * text, "{size} of {text}");
+        let small = of(json!({"containers": [{"name": "c"}]})).unwrap().size();
+        assert!(small < 100, "{small}");
     }
 }

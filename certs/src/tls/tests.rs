@@ -22,7 +22,7 @@ fn a_pair_becomes_a_configuration_with_its_dates() {
     let chain = leaf.certificate.to_pem();
     let serving = Serving::from_pem(chain.as_bytes(), leaf.key.to_pem().as_bytes(), at(0)).unwrap();
 
-    assert_eq!(serving.config.alpn_protocols, [b"h2".to_vec(), b"http/1.1".to_vec()]);
+    assert_eq!(serving.config.alpn_protocols, [b"http/1.1".to_vec()]);
     assert_eq!(serving.not_before, at(-300));
     assert_eq!(serving.not_after, at(86_400));
     assert!(serving.is_valid_at(at(86_400)) && !serving.is_valid_at(at(86_401)));

@@ -1,13 +1,14 @@
 //! Certificates and CAs that are replaced every few seconds while pods are made.
 
 use std::collections::BTreeSet;
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use reload_tests::{Authority, Cluster, Load, MountedPair, Webhook, eventually, with_namespace};
 
 use super::replicas::{both_ready, two_replicas};
-use super::{given_up, sources};
+use super::{MACHINE, given_up, sources};
 
 /// A CA goes at two thirds of its life, as a certificate does. Dates have whole seconds, and so has
 /// the API server's clock as the webhook reads it: shorter lives would leave no room.
@@ -20,6 +21,7 @@ const LIMIT: Duration = Duration::from_secs(90);
 
 #[tokio::test]
 async fn rotation_under_load_fails_no_handshake_and_leaves_no_pod_unrecorded() -> Result<()> {
+    let _machine = MACHINE.lock().await;
     let cluster = Cluster::shared().await?;
     with_namespace(cluster, "rotation", async |ns| {
         let (mut one, mut two, balancer) = two_replicas(&ns, &LIVES).await?;
@@ -53,6 +55,7 @@ async fn rotation_under_load_fails_no_handshake_and_leaves_no_pod_unrecorded() -
 
 #[tokio::test]
 async fn files_that_are_exchanged_under_load_leave_no_pod_unrecorded_whoever_signed_them() -> Result<()> {
+    let _machine = MACHINE.lock().await;
     let cluster = Cluster::shared().await?;
     with_namespace(cluster, "exchange", async |ns| {
         let (one, other) = (Authority::new("one")?, Authority::new("other")?);
@@ -86,6 +89,43 @@ async fn files_that_are_exchanged_under_load_leave_no_pod_unrecorded_whoever_sig
         .await?;
         let made = load.stop().await?;
         assert_eq!(given_up(&ns, &webhook).await?, before, "of {made} reviews");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn the_end_does_not_wait_for_files_on_a_volume_that_hangs() -> Result<()> {
+    let cluster = Cluster::shared().await?;
+    with_namespace(cluster, "hanging-files", async |ns| {
+        let authority = Authority::new("one")?;
+        let folder = cluster.folder().join("hanging-files");
+        let _mounted = MountedPair::new(folder.clone(), &authority.issue(30)?)?;
+        let chain = folder.join("chain");
+        std::fs::copy(folder.join("tls.crt"), &chain)?;
+        let mut options = ns.webhook_options();
+        options.flags.push(format!("--tls-cert-file={}", chain.display()));
+        options.flags.push(format!("--tls-private-key-file={}", folder.join("tls.key").display()));
+        options.ca_bundle = Some(authority.pem());
+        let mut webhook = Webhook::start(cluster, options).await?;
+        // Whoever opens it waits for somebody to write.
+        std::fs::remove_file(&chain)?;
+        ensure!(Command::new("mkfifo").arg(&chain).status()?.success(), "no pipe");
+        eventually("it reads the file", LIMIT, async || {
+            let id = webhook.id()?;
+            let tasks = std::fs::read_dir(format!("/proc/{id}/task"))?;
+            let waits =
+                |wchan: &str| ["fifo_open", "wait_for_partner"].iter().any(|name| wchan.contains(name));
+            let hangs = tasks.flatten().any(|task| {
+                std::fs::read_to_string(task.path().join("wchan")).is_ok_and(|wchan| waits(&wchan))
+            });
+            ensure!(hangs, "not yet");
+            Ok(())
+        })
+        .await?;
+        let start = std::time::Instant::now();
+        webhook.stop().await?;
+        ensure!(start.elapsed() < Duration::from_secs(10), "it took {:?}", start.elapsed());
         Ok(())
     })
     .await

@@ -9,17 +9,25 @@ use reload_tests::fault_proxy::most_within;
 use reload_tests::load::pod;
 use reload_tests::{Cluster, Fault, FaultProxy, Webhook, WebhookOptions, with_namespace};
 
-use super::{dry_run, ensure_read, sources};
+use super::{MACHINE, dry_run, ensure_read, sources};
 
 const PODS: usize = 500;
 const DELAY: Duration = Duration::from_millis(200);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn five_hundred_pods_at_once_share_gets() -> Result<()> {
+    let _machine = MACHINE.lock().await;
     let cluster = Cluster::shared().await?;
     with_namespace(cluster, "coalescing", async |ns| {
         let proxy = FaultProxy::start(cluster).await?;
-        let options = WebhookOptions { kubeconfig: Some(proxy.kubeconfig()), ..ns.webhook_options() };
+        // Not how long it takes is the question: five hundred connections at once are much to a machine
+        // that runs other suites.
+        let options = WebhookOptions {
+            kubeconfig: Some(proxy.kubeconfig()),
+            timeout_seconds: Some(30),
+            flags: vec!["--deadline=28s".to_owned()],
+            ..ns.webhook_options()
+        };
         let webhook = Webhook::start(cluster, options).await?;
         sources(&ns).await?;
         proxy.fail(Fault::Slow(DELAY)).await;
@@ -30,7 +38,7 @@ async fn five_hundred_pods_at_once_share_gets() -> Result<()> {
         let shed = webhook.metrics().await?;
         let shed = shed.sum("kubectl_reload_webhook_reviews_total", &[("result", "shed")]);
         ensure!(
-            shed == 0.0 && recorded > PODS / 2,
+            shed == 0.0 && recorded * 100 >= PODS * 95,
             "{recorded} of {PODS} have a full record, {shed} were shed"
         );
         for path in ["configmaps/settings", "secrets/login"] {

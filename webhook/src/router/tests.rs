@@ -14,6 +14,9 @@ use self::api::{Api, Doing};
 use super::*;
 use crate::admission::RecordArgs;
 use crate::api::ApiServer;
+use crate::metrics::{Cause, ReviewResult};
+use crate::outcome::{recorded, unless_panicked};
+use crate::review::Place;
 use crate::server_clock::ServerClock;
 use crate::sources::Sources;
 

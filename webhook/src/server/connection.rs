@@ -1,56 +1,111 @@
 //! Connections: so many at once, and none that stays silent for minutes.
 
+use std::future::{Ready, ready};
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use axum::response::Response;
 use axum_server::accept::Accept;
-use futures::future::{Ready, ready};
+use http::HeaderValue;
+use http::header::CONNECTION;
+use prometheus_client::metrics::counter::Counter;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep, sleep};
+use tower::util::MapResponse;
 
-/// How long a connection may be silent, whatever it speaks. The API server closes its own after 90 s
-/// without use, so that this never comes between a request and its connection.
+/// How long a connection may be silent, whatever it speaks, and also while it does not take what is
+/// sent to it. The API server closes its own after 90 s without use, so that this never comes between
+/// a request and its connection.
 const SILENCE: Duration = Duration::from_secs(180);
+
+/// Places beyond those of which idle connections can take all: whoever gets one has it for one request
+/// and for seconds. So the kubelet's probes and some reviews get through whatever others keep open.
+const SPARE: usize = 64;
 
 /// Takes connections in while there are not too many, and closes the others at once.
 #[derive(Clone)]
-pub(super) struct Connections(Arc<Semaphore>);
+pub(super) struct Connections {
+    usual: Arc<Semaphore>,
+    spare: Arc<Semaphore>,
+    /// How long a connection on a spare place lasts.
+    life: Duration,
+    refused: Counter,
+}
 
 impl Connections {
-    pub(super) fn new(most: usize) -> Self {
-        Self(Arc::new(Semaphore::new(most)))
+    pub(super) fn new(most: usize, life: Duration, refused: Counter) -> Self {
+        let [usual, spare] = [most, SPARE].map(|places| Arc::new(Semaphore::new(places)));
+        Self { usual, spare, life, refused }
     }
+
+    /// A place for one more, and whether it is a spare one.
+    fn place(&self) -> Option<(OwnedSemaphorePermit, bool)> {
+        let take = |places: &Arc<Semaphore>| places.clone().try_acquire_owned().ok();
+        let usual = take(&self.usual).map(|place| (place, false));
+        usual.or_else(|| take(&self.spare).map(|place| (place, true)))
+    }
+}
+
+/// What becomes of the answers over a connection.
+type OnAnswer = fn(Response) -> Response;
+
+/// The connection ends after this answer, and whoever called knows it.
+fn last(mut answer: Response) -> Response {
+    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    answer
 }
 
 impl<S> Accept<TcpStream, S> for Connections {
     type Stream = Connection<TcpStream>;
-    type Service = S;
-    type Future = Ready<io::Result<(Self::Stream, S)>>;
+    type Service = MapResponse<S, OnAnswer>;
+    type Future = Ready<io::Result<(Self::Stream, Self::Service)>>;
 
     fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
-        ready(match self.0.clone().try_acquire_owned() {
-            Err(_) => Err(io::Error::other("too many connections")),
-            // Answers are small and written whole.
-            Ok(permit) => stream.set_nodelay(true).map(|()| (Connection::new(stream, permit), service)),
-        })
+        let Some((place, is_spare)) = self.place() else {
+            self.refused.inc();
+            return ready(Err(io::Error::other("too many connections")));
+        };
+        let (connection, on_answer): (_, OnAnswer) = match is_spare {
+            true => (Connection::for_at_most(self.life, stream, place), last),
+            false => (Connection::unless_silent(stream, place), |answer| answer),
+        };
+        // Answers are small and written whole.
+        let set = connection.stream.set_nodelay(true);
+        ready(set.map(|()| (connection, MapResponse::new(service, on_answer))))
     }
 }
 
-/// A connection that ends with an error when nothing comes for too long.
+/// A connection that ends with an error when its time is over.
 pub(super) struct Connection<S> {
     stream: S,
-    _permit: OwnedSemaphorePermit,
-    silence: Pin<Box<Sleep>>,
+    _place: OwnedSemaphorePermit,
+    end: Pin<Box<Sleep>>,
+    /// Whether what comes puts the end off.
+    lasts: bool,
 }
 
 impl<S> Connection<S> {
-    fn new(stream: S, permit: OwnedSemaphorePermit) -> Self {
-        Self { stream, _permit: permit, silence: Box::pin(sleep(SILENCE)) }
+    /// Until nothing has come for too long.
+    fn unless_silent(stream: S, place: OwnedSemaphorePermit) -> Self {
+        Self { stream, _place: place, end: Box::pin(sleep(SILENCE)), lasts: true }
+    }
+
+    /// For so long, whatever comes.
+    fn for_at_most(life: Duration, stream: S, place: OwnedSemaphorePermit) -> Self {
+        Self { stream, _place: place, end: Box::pin(sleep(life)), lasts: false }
+    }
+
+    /// What is under way, unless it waits and the time is over.
+    fn in_time<T>(&mut self, cx: &mut Context<'_>, polled: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if polled.is_pending() && self.end.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        polled
     }
 }
 
@@ -60,73 +115,30 @@ impl<S: AsyncRead + Unpin> AsyncRead for Connection<S> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match pin!(&mut self.stream).poll_read(cx, buf) {
-            Poll::Ready(read) => {
-                self.silence.as_mut().reset(Instant::now() + SILENCE);
-                Poll::Ready(read)
-            }
-            Poll::Pending => match self.silence.as_mut().poll(cx) {
-                Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
-                Poll::Pending => Poll::Pending,
-            },
+        let polled = pin!(&mut self.stream).poll_read(cx, buf);
+        if polled.is_ready() && self.lasts {
+            self.end.as_mut().reset(Instant::now() + SILENCE);
         }
+        self.in_time(cx, polled)
     }
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Connection<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        pin!(&mut self.stream).poll_write(cx, buf)
+        let polled = pin!(&mut self.stream).poll_write(cx, buf);
+        self.in_time(cx, polled)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        pin!(&mut self.stream).poll_flush(cx)
+        let polled = pin!(&mut self.stream).poll_flush(cx);
+        self.in_time(cx, polled)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        pin!(&mut self.stream).poll_shutdown(cx)
+        let polled = pin!(&mut self.stream).poll_shutdown(cx);
+        self.in_time(cx, polled)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-
-    use super::*;
-
-    fn connection(
-        most: usize,
-    ) -> (Connection<tokio::io::DuplexStream>, tokio::io::DuplexStream, Connections) {
-        let connections = Connections::new(most);
-        let (ours, theirs) = tokio::io::duplex(64);
-        let permit = connections.0.clone().try_acquire_owned().unwrap();
-        (Connection::new(ours, permit), theirs, connections)
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_silent_connection_ends_and_one_that_speaks_now_and_then_does_not() {
-        let (mut ours, mut theirs, _) = connection(1);
-        let mut byte = [0];
-        for _ in 0..3 {
-            tokio::time::advance(SILENCE - Duration::from_secs(1)).await;
-            theirs.write_all(b"x").await.unwrap();
-            ours.read_exact(&mut byte).await.unwrap();
-        }
-        let error = ours.read_exact(&mut byte).await.unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
-    }
-
-    #[tokio::test]
-    async fn one_too_many_is_closed_and_there_is_room_again_when_another_ends() {
-        let (ours, _theirs, connections) = connection(1);
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let accept = async || {
-            let client = TcpStream::connect(address).await.unwrap();
-            let (stream, _) = listener.accept().await.unwrap();
-            (connections.accept(stream, ()).await.is_ok(), client)
-        };
-        assert!(!accept().await.0);
-        drop(ours);
-        assert!(accept().await.0);
-    }
-}
+mod tests;

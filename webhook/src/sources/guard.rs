@@ -13,9 +13,13 @@ use tokio::time::Instant;
 use crate::api::ApiServer;
 use crate::breaker::{Breaker, Change, Outcome};
 use crate::metrics::Metrics;
+use crate::panic::caught;
 
 /// How often the API server is asked for a sign of life while all is well.
 const HEARTBEAT: Duration = Duration::from_secs(10);
+
+/// How soon it is asked again where it gave none: readiness waits for it.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// Second opinions are no closer together than this.
 const LEAST_WAIT: Duration = Duration::from_millis(500);
@@ -73,41 +77,46 @@ impl Guard {
 
     /// Asks the API server for signs of life, and probes while a breaker is open. Never ends.
     pub(crate) async fn keep_watch(&self) -> Infallible {
-        let mut pinged = None;
+        let mut last = None;
         loop {
-            if self.wants_ping(pinged) {
-                self.ping().await;
-                pinged = Some(Instant::now());
+            let now = Instant::now();
+            if last.is_none_or(|last| self.ping_due(last) <= now) {
+                let outcome = self.ping().await;
+                last = Some(Ping { at: Instant::now(), outcome });
             }
             tokio::join!(self.probe(SourceKind::ConfigMap), self.probe(SourceKind::Secret));
             tokio::select! {
-                () = tokio::time::sleep_until(self.due(pinged)) => {}
+                () = tokio::time::sleep_until(self.due(last)) => {}
                 () = self.wake.notified() => {}
             }
         }
-    }
-
-    fn wants_ping(&self, pinged: Option<Instant>) -> bool {
-        let since = pinged.map(|pinged| pinged.elapsed());
-        since.is_none_or(|since| since >= HEARTBEAT || (since >= LEAST_WAIT && self.suspects()))
     }
 
     fn suspects(&self) -> bool {
         KINDS.iter().any(|kind| self.kind(*kind).breaker.suspects())
     }
 
-    fn due(&self, pinged: Option<Instant>) -> Instant {
-        let pinged = pinged.unwrap_or_else(Instant::now);
-        let ping = pinged + if self.suspects() { LEAST_WAIT } else { HEARTBEAT };
+    fn ping_due(&self, last: Ping) -> Instant {
+        last.at
+            + match last.outcome {
+                _ if self.suspects() => LEAST_WAIT,
+                Outcome::Answered => HEARTBEAT,
+                Outcome::Failed(_) => RETRY,
+            }
+    }
+
+    fn due(&self, last: Option<Ping>) -> Instant {
+        let ping = last.map_or_else(Instant::now, |last| self.ping_due(last));
         KINDS.iter().filter_map(|kind| self.kind(*kind).breaker.probe_at()).fold(ping, Instant::min)
     }
 
-    async fn ping(&self) {
-        let outcome = self.api.ping().await;
+    async fn ping(&self) -> Outcome {
+        let outcome = unless_panicked(self.api.ping()).await;
         for kind in KINDS {
             let change = self.kind(kind).breaker.observe(Instant::now(), None, outcome);
             self.tell(kind, change);
         }
+        outcome
     }
 
     async fn probe(&self, kind: SourceKind) {
@@ -115,14 +124,13 @@ impl Guard {
             return;
         }
         let probed = self.kind(kind).probed.clone();
-        let outcome = match probed {
-            Some((namespace, source)) => {
-                let start = Instant::now();
-                let got = self.api.get(&namespace, &source).await;
-                self.api.outcome(&got, start.elapsed())
-            }
-            None => self.api.ping().await,
-        };
+        let outcome = unless_panicked(async {
+            let Some((namespace, source)) = probed else { return self.api.ping().await };
+            let start = Instant::now();
+            let got = self.api.get(&namespace, &source).await;
+            self.api.outcome(&got, start.elapsed())
+        });
+        let outcome = outcome.await;
         let change = self.kind(kind).breaker.end_probe(Instant::now(), outcome);
         self.tell(kind, change);
     }
@@ -151,6 +159,18 @@ impl Guard {
         };
         kind.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A sign of life that was asked for.
+#[derive(Clone, Copy)]
+struct Ping {
+    at: Instant,
+    outcome: Outcome,
+}
+
+/// A panic tells no more of the API server than an answer that makes no sense.
+async fn unless_panicked(asked: impl Future<Output = Outcome>) -> Outcome {
+    caught(asked).await.unwrap_or(Outcome::Failed(Unread::Error))
 }
 
 const KINDS: [SourceKind; 2] = [SourceKind::ConfigMap, SourceKind::Secret];

@@ -1,8 +1,9 @@
-//! Time per review against that of a webhook that does nothing, plus the bare GETs that it takes, all
+//! Time per review against that of a webhook that reads nothing, plus the bare GETs that it takes, all
 //! at once.
 //!
-//! The one that does nothing is the same binary, told to ignore both sources: it takes the same bodies
-//! over the same TLS, parses them, looks for references, and answers without a read and a record.
+//! The one that reads nothing is the same binary, told to ignore both sources: it takes the same bodies
+//! over the same TLS, parses them, looks for references, and answers without a read and a record. So
+//! what the ratio leaves out is what any webhook in this binary costs.
 
 use anyhow::{Result, ensure};
 use futures::future::try_join_all;
@@ -24,18 +25,23 @@ const WARM_UP: usize = 300;
 /// Who is asked in turns.
 struct Round {
     ours: Caller,
-    no_op: Caller,
+    without_reads: Caller,
     client: Client,
 }
 
 pub(crate) async fn measure(cluster: &Cluster, table: &mut Table) -> Result<()> {
     let ns = super::namespace(cluster, "latency").await?;
-    let other = super::namespace(cluster, "no-op").await?;
+    let other = super::namespace(cluster, "no-reads").await?;
     let mut webhook = ns.webhook().await?;
     let ignore = "configmap/settings,secret/login".to_owned();
-    let no_op = WebhookOptions { flags: vec!["--ignore".to_owned(), ignore], ..other.webhook_options() };
-    let mut no_op = Webhook::start(cluster, no_op).await?;
-    let round = Round { ours: webhook.caller().await?, no_op: no_op.caller().await?, client: ns.client() };
+    let without_reads =
+        WebhookOptions { flags: vec!["--ignore".to_owned(), ignore], ..other.webhook_options() };
+    let mut without_reads = Webhook::start(cluster, without_reads).await?;
+    let round = Round {
+        ours: webhook.caller().await?,
+        without_reads: without_reads.caller().await?,
+        client: ns.client(),
+    };
     let two = serde_json::to_value(pod("bench-")?)?;
     let mut one = two.clone();
     one["spec"]["containers"][0]["envFrom"] = json!([{"configMapRef": {"name": "settings"}}]);
@@ -46,13 +52,13 @@ pub(crate) async fn measure(cluster: &Cluster, table: &mut Table) -> Result<()> 
         round.measure(table, &review(ns.name(), &pod), &paths).await?;
     }
     webhook.stop().await?;
-    no_op.stop().await
+    without_reads.stop().await
 }
 
 impl Round {
     async fn measure(&self, table: &mut Table, review: &Value, paths: &[String]) -> Result<()> {
         ensure!(self.ours.review(review).await?["patch"].is_string(), "no record");
-        ensure!(self.no_op.review(review).await?["patch"].is_null(), "a record");
+        ensure!(self.without_reads.review(review).await?["patch"].is_null(), "a record");
         let body = review.to_string();
         let (mut full, mut nothing, mut gets, mut sum) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for round in 0..WARM_UP + ROUNDS {
@@ -63,7 +69,7 @@ impl Round {
                 let start = Instant::now();
                 match who {
                     0 => drop(self.ours.post(body.clone()).await?),
-                    1 => drop(self.no_op.post(body.clone()).await?),
+                    1 => drop(self.without_reads.post(body.clone()).await?),
                     _ => drop(try_join_all(paths.iter().map(|path| self.get(path))).await?),
                 }
                 took[who] = milliseconds(start.elapsed());
@@ -81,11 +87,13 @@ impl Round {
                 [&full, &nothing, &gets, &sum].map(|times| quantile(times, share));
             let parts = format!("{full:.2} ms ({nothing:.2} ms; {gets:.2} ms)");
             table.row(
-                &format!("review, sources: {sources}, {name} (no-op webhook; as many GETs)"),
+                &format!("review, sources: {sources}, {name} (the same without reads; as many GETs)"),
                 parts,
                 "",
             );
-            table.row("  ratio to no-op and GETs together", format!("{:.2}", full / sum), "at most 1.2");
+            let ratio = full / sum;
+            let what = "  ratio to both together";
+            table.goal(what, format!("{ratio:.2}"), "at most 1.2", ratio <= 1.2);
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 #[derive(Default)]
 pub(crate) struct Table {
     rows: Vec<[String; 3]>,
+    missed: Vec<String>,
 }
 
 impl Table {
@@ -14,6 +15,20 @@ impl Table {
     pub(crate) fn row(&mut self, what: &str, figure: impl fmt::Display, goal: &str) {
         eprintln!("{what}: {figure}");
         self.rows.push([what.to_owned(), figure.to_string(), goal.to_owned()]);
+    }
+
+    /// One figure that has to reach its goal.
+    pub(crate) fn goal(&mut self, what: &str, figure: impl fmt::Display, goal: &str, is_reached: bool) {
+        if !is_reached {
+            self.missed.push(format!("{}: {figure}, not {goal}", what.trim()));
+        }
+        let mark = if is_reached { "" } else { " (missed)" };
+        self.row(what, figure, &format!("{goal}{mark}"));
+    }
+
+    /// The goals that were missed.
+    pub(crate) fn missed(&self) -> &[String] {
+        &self.missed
     }
 }
 

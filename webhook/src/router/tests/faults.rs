@@ -42,11 +42,10 @@ async fn a_source_that_is_not_there_is_recorded_as_absent() {
 #[tokio::test(start_paused = true)]
 async fn the_breaker_opens_answers_at_once_and_closes_by_itself() {
     let api = Api::new(Doing::Hangs);
-    api.now(Doing::Hangs, Doing::Hangs);
     let webhook = Webhook::new(&api, USUAL);
     let guard = webhook.app.recorder.sources.guard();
     let _watch = tokio::spawn(async move { guard.keep_watch().await });
-    for number in 0..5 {
+    for number in 0..6 {
         webhook.review(&user(if number % 2 == 0 { "a" } else { "b" })).await;
     }
     webhook.assert_metric("breaker_open 1").await;
@@ -101,6 +100,10 @@ async fn a_panic_is_an_answer_and_a_count() {
     assert_eq!((outcome.result, outcome.causes), (ReviewResult::Panic, vec![Cause::Panic]));
     assert_eq!(serde_json::to_value(&outcome.answer).unwrap()["response"]["uid"], UID);
     webhook.assert_metric("panics_total 1").await;
+
+    let panics = unless_panicked::<()>(&webhook.app.metrics, || panic!("scripted"));
+    assert_eq!(panics, Err(ReviewResult::Panic));
+    webhook.assert_metric("panics_total 2").await;
 
     let hangs = std::future::pending();
     let outcome = recorded(UID.to_owned(), place, hangs, deadline, &webhook.app.metrics).await;

@@ -47,3 +47,42 @@ async fn bodies_take_no_more_room_than_there_is() {
     drop(all);
     assert_eq!(webhook.send(post("/mutate", large)).await.0, StatusCode::OK);
 }
+
+/// A pod of few bytes, of which much is made: each source of it has a list of all keys.
+fn multiplied(sources: usize) -> Value {
+    let env: Vec<_> = (0..500).map(|i| json!({"name": format!("A{i}")})).collect();
+    let from: Vec<_> = (0..sources).map(|i| json!({"configMapRef": {"name": format!("m{i}")}})).collect();
+    review("x", json!({"metadata": {}, "spec": {"containers": [{"name": "c", "env": env, "envFrom": from}]}}))
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_made_of_pods_takes_room_until_it_is_recorded() {
+    let webhook = Webhook::new(&Api::new(Doing::Hangs), With { max_reviews: 100, ..USUAL });
+    let request = multiplied(60);
+    let answers = (0..40).map(|_| webhook.review(&request));
+    let answers = futures::future::join_all(answers).await;
+    let recorded = answers.iter().filter(|answered| answered.patch != Value::Null).count();
+    // Each takes some 2 MB of 32 MiB.
+    assert!((10..20).contains(&recorded), "{recorded}");
+    webhook.assert_metric(&format!("reviews_total{{result=\"shed\"}} {}", 40 - recorded)).await;
+    let after = webhook.review(&user("x")).await;
+    assert_eq!(after.unread(&map()), Some(Unread::Timeout), "there is room again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn large_pods_have_their_turn_one_after_the_other_and_common_ones_at_once() {
+    let webhook = Webhook::new(&Api::new(Doing::Answers), USUAL);
+    let turn = webhook.app.room.turn().await;
+    let mut long = user("x");
+    long["request"]["object"]["metadata"]["annotations"] = json!({"a": "x".repeat(150_000)});
+    let large = [long, multiplied(20)];
+    for large in &large {
+        assert_eq!(webhook.review(large).await.patch, Value::Null);
+    }
+    webhook.assert_metric("reviews_total{result=\"shed\"} 2").await;
+    webhook.review(&user("x")).await.record();
+    drop(turn);
+    for large in &large {
+        webhook.review(large).await.record();
+    }
+}

@@ -44,6 +44,7 @@ async fn metrics_are_named_as_documented() {
         "reads_total{result=\"found\"} 1",
         "read_duration_seconds_count 1",
         "reads_coalesced_total 0",
+        "refused_connections_total 0",
         "panics_total 0",
         "breaker_open 0",
         "ready 0",

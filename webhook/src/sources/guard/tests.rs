@@ -63,3 +63,39 @@ async fn no_probe_is_made_before_it_is_due() {
     guard.probe(SourceKind::ConfigMap).await;
     assert!(asked.lock().unwrap().is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_api_server_that_was_gone_for_long_is_seen_within_seconds_of_its_return() {
+    const OUTAGE: Duration = Duration::from_secs(70);
+    let start = Instant::now();
+    let service = tower::service_fn(move |_: Request<Body>| async move {
+        match start.elapsed() < OUTAGE {
+            true => Err(std::io::Error::other("gone")),
+            false => Ok(Response::new(Body::empty())),
+        }
+    });
+    let api = ApiServer::new(
+        Client::new(service, "default"),
+        Arc::new(ServerClock::default()),
+        Duration::from_secs(1),
+    );
+    let api = Arc::new(api);
+    let guard = Guard::new(api.clone(), Arc::new(Metrics::new()));
+    let watch = tokio::spawn(async move { guard.keep_watch().await });
+    tokio::time::sleep(OUTAGE).await;
+    assert_eq!(api.answered_at(), None);
+    tokio::time::sleep(Duration::from_millis(2100)).await;
+    assert!(api.answered_at().is_some(), "nobody has asked");
+    watch.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_of_a_probe_ends_nothing() {
+    let service = tower::service_fn(async |_: Request<Body>| -> Result<Response<Body>, Infallible> {
+        panic!("scripted")
+    });
+    let client = Client::new(service, "default");
+    let api = ApiServer::new(client, Arc::new(ServerClock::default()), Duration::from_secs(1));
+    let guard = Guard::new(Arc::new(api), Arc::new(Metrics::new()));
+    assert_eq!(guard.ping().await, Outcome::Failed(Unread::Error));
+}
