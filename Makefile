@@ -90,8 +90,9 @@ bench-core: prerequisites ## Benchmarks of core: digests, records, verdicts
 
 .PHONY: bench-status
 bench-status: prerequisites control-plane ## What `status -A` costs against a plain download, with 2,000 and 10,000 pods
-	@$(CARGO) build --release -p kubectl-reload && $(CARGO) build -p kubectl-reload-webhook
-	@$(CARGO) bench -p reload-tests --bench status
+	@$(CARGO) build -p kubectl-reload-webhook
+	@$(CARGO) build --release -p kubectl-reload -p reload-tests --bin kubectl-reload --bin bench-status
+	@$(or $(CARGO_TARGET_DIR),target)/release/bench-status
 
 REVIEWS ?= 100000
 

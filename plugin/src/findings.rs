@@ -26,6 +26,11 @@ pub(crate) enum FindError {
     /// A workload that is named and does not exist.
     #[error("{workload} does not exist in namespace {namespace:?}: see kubectl get {kind} -n {namespace}")]
     NoWorkload { workload: String, namespace: String, kind: String },
+    /// A workload of a controller of others, or all of a kind, of which there is nothing.
+    #[error(
+        "no pod of {what} runs, or it is written otherwise: names as they are shown by kubectl reload status {place} --all -o name"
+    )]
+    NoPodOf { what: String, place: String },
     /// A pod that is named where workloads are wanted.
     #[error("pod/{name} is one of {owner}: name that one")]
     NoWorkloadItself { name: String, owner: String },
@@ -142,6 +147,15 @@ pub(crate) async fn check<'a>(
     empty: bool,
     unmatched: impl Iterator<Item = &'a Target>,
 ) -> Result<(), FindError> {
+    let unmatched: Vec<&Target> = unmatched.collect();
+    // What kinds others have is not known: one that nothing is of may be misspelt.
+    if let Some(Target { kind: kind @ Kind::Other(_), name }) =
+        unmatched.iter().find(|target| matches!(target.kind, Kind::Other(_)))
+    {
+        let of = name.as_ref().map(|name| format!("/{name}")).unwrap_or_default();
+        let place = namespace.map_or_else(|| "-A".to_owned(), |namespace| format!("-n {namespace}"));
+        return Err(FindError::NoPodOf { what: format!("{}{of}", kind.singular()), place });
+    }
     let Some(namespace) = namespace else { return Ok(()) };
     if empty {
         check_namespace(client, namespace).await?;
@@ -183,9 +197,6 @@ async fn check_workload(client: &Client, namespace: &str, target: &Target) -> Re
     let Some(name) = &target.name else { return Ok(()) };
     let workload =
         WorkloadName { namespace: namespace.to_owned(), kind: target.kind.clone(), name: name.clone() };
-    if target.kind.resource().is_none() {
-        return Ok(());
-    }
     match get_object(client, rollout::resource(&workload)).await {
         Err(error) if error.is_not_found() => Err(FindError::NoWorkload {
             workload: workload.to_string(),

@@ -9,7 +9,7 @@ mod pod;
 mod revision;
 mod source;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use kube::Client;
 use reload_core::last_write::LastWrite;
@@ -233,6 +233,15 @@ impl Inventory {
     pub(crate) fn pods_of(&self, workload: &WorkloadName) -> Vec<(String, String)> {
         let pods = self.pods.iter().filter(|pod| self.is_selected(pod) && self.workload(pod) == *workload);
         pods.map(|pod| (pod.name.clone(), pod.uid.clone())).collect()
+    }
+
+    /// Where not all pods are asked for, all that there are, by their workloads.
+    pub(crate) fn all_by_workload(&self) -> BTreeMap<WorkloadName, Vec<&PodMetadata>> {
+        let mut all: BTreeMap<WorkloadName, Vec<&PodMetadata>> = BTreeMap::new();
+        for pod in self.pods.iter().filter(|_| self.selected.is_some()) {
+            all.entry(self.workload(pod)).or_default().push(pod);
+        }
+        all
     }
 
     /// From now on one pod alone is asked for.

@@ -58,6 +58,7 @@ impl Passing for FindError {
             Self::NoNamespace(_)
             | Self::NoWorkload { .. }
             | Self::NoWorkloadItself { .. }
+            | Self::NoPodOf { .. }
             | Self::NotHeld(_) => None,
         }
     }

@@ -30,6 +30,8 @@ pub(crate) async fn read_sources(
 ) -> Result<(States, Option<HashKeys>), ApiError> {
     let mut states = States::new();
     let mut unread: BTreeSet<(&str, &SourceId)> = BTreeSet::new();
+    // Those whose metadata tells enough, but for whether keys are gone.
+    let mut looked_into: BTreeSet<(&str, &SourceId)> = BTreeSet::new();
     let mut secrets = false;
     for (metadata, pod) in pods {
         let namespace = metadata.namespace.as_str();
@@ -50,6 +52,8 @@ pub(crate) async fn read_sources(
                         secrets |= id.kind == SourceKind::Secret;
                     } else if doubtful || needs_content(recorded, source.as_ref(), reference) {
                         unread.insert((namespace, id));
+                    } else if may_lack_keys(recorded, source.as_ref(), reference) {
+                        looked_into.insert((namespace, id));
                     }
                     source.map_or(SourceState::Absent, SourceState::Present)
                 }
@@ -57,6 +61,8 @@ pub(crate) async fn read_sources(
             states.entry(namespace.to_owned()).or_default().entry(id.clone()).or_insert(state);
         }
     }
+    let only_looked_into: BTreeSet<_> = looked_into.difference(&unread).copied().collect();
+    unread.extend(&only_looked_into);
     tracing::info!(sources = unread.len(), "contents to read");
     secrets |= unread.iter().any(|(_, id)| id.kind == SourceKind::Secret);
     let recorded_under = |pod: &Pod| pod.record.as_ref().ok().and_then(|record| record.hash_key.clone());
@@ -67,6 +73,10 @@ pub(crate) async fn read_sources(
     );
     let read: Vec<_> = read.buffer_unordered(PARALLEL).collect().await;
     for (namespace, id, state) in read {
+        // Whoever may not read it knows as much as metadata tells.
+        if matches!(state, Ok(SourceState::NotReadable(_))) && only_looked_into.contains(&(namespace, id)) {
+            continue;
+        }
         states.entry(namespace.to_owned()).or_default().insert(id.clone(), state?);
     }
     // What no record was made with needs no hash key.
@@ -94,13 +104,16 @@ fn needs_content(recorded: Option<&SourceRecord>, now: Option<&Source>, referenc
         }
         (Some(SourceRecord::Read(_)), None) | (Some(SourceRecord::Absent), Some(_)) => true,
         (Some(SourceRecord::Absent | SourceRecord::Unread(_)) | None, None) => !reference.optional,
-        // Without a key that it needs a container would not start again. One that somebody owns is there,
-        // as metadata has it; one that nobody owns may be gone.
-        (Some(SourceRecord::Unread(_)) | None, Some(now)) => {
-            let is_owned = |key| now.last_write.as_ref().is_some_and(|write| write.keys.contains(key));
-            !reference.needs.iter().all(is_owned)
-        }
+        (Some(SourceRecord::Unread(_)) | None, Some(_)) => false,
     }
+}
+
+/// Whether keys may be gone from a source that was not recorded, without which a container would not start
+/// again. One that somebody owns is there, as metadata has it; one that nobody owns may be gone.
+fn may_lack_keys(recorded: Option<&SourceRecord>, now: Option<&Source>, reference: &Reference) -> bool {
+    let (Some(SourceRecord::Unread(_)) | None, Some(now)) = (recorded, now) else { return false };
+    let is_owned = |key| now.last_write.as_ref().is_some_and(|write| write.keys.contains(key));
+    !reference.needs.iter().all(is_owned)
 }
 
 /// Reads a source in full.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::api::OwnerReference;
+use crate::api::{OwnerReference, text};
 
 /// Kind of a workload.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -179,6 +179,8 @@ impl Owner {
     pub(crate) fn of(references: Vec<OwnerReference>) -> Option<Self> {
         let controller = references.into_iter().find(|reference| reference.controller)?;
         let OwnerReference { api_version, kind, name, uid, controller } = controller;
+        let [api_version, kind, name, uid] =
+            [api_version, kind, name, uid].map(|bytes| text(&bytes).into_owned());
         Some(Self { api_version, kind, name, uid, controller })
     }
 

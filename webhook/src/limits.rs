@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use http_body_util::BodyExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+use tokio::time::{Instant, timeout_at};
 
 /// The largest review that is read, in bytes: the API server sends objects of up to 3 MiB.
 pub(crate) const MAX_REVIEW: usize = 4 * 1024 * 1024;
@@ -15,6 +16,10 @@ const MAX_BODIES: usize = 32 * 1024 * 1024;
 /// What each body may have beside, in bytes; a review of a common pod has 5 to 20 KiB. So nobody who
 /// sends large ones keeps those out. The number of connections bounds it.
 pub(crate) const OF_EACH: usize = 32 * 1024;
+
+/// So many reviews of large pods may wait for their turn: one after the other, more than these would
+/// hardly have it in time.
+const WAITING: usize = 8;
 
 /// How much is done at once.
 #[derive(Debug, Clone, clap::Args)]
@@ -47,6 +52,7 @@ pub(crate) struct Room {
     reviews: Arc<Semaphore>,
     bytes: Arc<Semaphore>,
     turn: Semaphore,
+    waiting: Semaphore,
 }
 
 /// A body, and the room that it takes. The room is held on to for what is made of it.
@@ -93,6 +99,7 @@ impl Room {
             reviews: Arc::new(Semaphore::new(max_reviews)),
             bytes: Arc::new(Semaphore::new(MAX_BODIES)),
             turn: Semaphore::new(1),
+            waiting: Semaphore::new(WAITING),
         }
     }
 
@@ -117,9 +124,11 @@ impl Room {
         Ok(Held { bytes, room })
     }
 
-    /// The turn of one of those that are had one after the other.
-    pub(crate) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
-        self.turn.acquire().await.ok()
+    /// The turn of one of those that are had one after the other, until then; none where others wait
+    /// for it already, or it does not come.
+    pub(crate) async fn turn(&self, until: Instant) -> Option<SemaphorePermit<'_>> {
+        let _waiting = self.waiting.try_acquire().ok()?;
+        timeout_at(until, self.turn.acquire()).await.ok()?.ok()
     }
 }
 

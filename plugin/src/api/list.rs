@@ -18,7 +18,7 @@ mod buffer;
 mod json;
 mod protobuf;
 
-pub(crate) use protobuf::{ObjectMeta, OwnerReference};
+pub(crate) use protobuf::{ObjectMeta, OwnerReference, text};
 
 /// Asks for metadata only, of a list.
 const METADATA_LIST: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";

@@ -69,6 +69,8 @@ pub(super) struct Deployed {
     /// The Secret of its own certificates, where its flags name one.
     pub(super) certificates: Option<String>,
     pub(super) image: Option<String>,
+    /// Its ServiceAccount.
+    pub(super) account: Option<String>,
     /// Whether it looks at Secrets, as its flags say.
     pub(super) secrets: bool,
 }
@@ -207,7 +209,10 @@ fn certificates(deployed: &Known<Option<Deployed>>) -> &str {
 fn probe<'a>(client: &'a Client, namespace: &'a str, deployed: &'a Known<Option<Deployed>>) -> Probe<'a> {
     let deployed = deployed.as_ref().ok().and_then(Option::as_ref);
     let image = deployed.and_then(|deployed| deployed.image.as_deref()).unwrap_or(NAME);
-    Probe { client, namespace, image, secrets: deployed.is_none_or(|deployed| deployed.secrets) }
+    let account = deployed.and_then(|deployed| deployed.account.as_deref()).unwrap_or(NAME);
+    // Whoever may not see its flags takes it to look at no Secrets.
+    let secrets = deployed.is_some_and(|deployed| deployed.secrets);
+    Probe { client, namespace, account, image, secrets }
 }
 
 impl Deployed {
@@ -221,6 +226,7 @@ impl Deployed {
             certificates: arguments.iter().find_map(named),
             secrets: !arguments.iter().any(|text| *text == "--secrets=false"),
             image: version.image,
+            account: deployment.spec.template.spec.as_ref().and_then(|pod| pod.service_account_name.clone()),
             name: deployment.metadata.name.clone().unwrap_or_default(),
             desired: deployment.spec.replicas.unwrap_or(1),
             ready: deployment.status.as_ref().and_then(|status| status.ready_replicas).unwrap_or(0),

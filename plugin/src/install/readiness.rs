@@ -1,6 +1,6 @@
 //! Waiting for the webhook: until its pods are ready, and until the API server trusts it.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
 use k8s_openapi::api::apps::v1::Deployment;
@@ -14,6 +14,9 @@ use crate::patience::Patience;
 use crate::rollout::{Progress, Rollable};
 use crate::workload::{Kind, WorkloadName};
 
+/// A rollout that is stuck for so long while it is waited for stays so, also without a limit.
+const STUCK: Duration = Duration::from_secs(10 * 60);
+
 impl Session<'_> {
     /// Waits until all pods of the webhook are of the newest template and ready.
     pub(super) async fn rolled_out(&self, patience: &Patience<'_>) -> anyhow::Result<()> {
@@ -22,18 +25,26 @@ impl Session<'_> {
             kind: Kind::Deployment,
             name: NAME.to_owned(),
         };
+        let mut stuck_since = None;
         loop {
             let rollable = patience.ask(async || Rollable::get(self.objects.client, &workload).await).await?;
             let progress = rollable.progress();
             if progress == Progress::Complete {
                 return Ok(());
             }
-            if Instant::now() < patience.deadline {
-                match &progress {
-                    // It may be stuck from before, and what it lacked be there by now.
-                    Progress::Stuck(why) => patience.bar.hold_up(why),
-                    progress => patience.bar.advance(progress),
+            let stuck_for = match &progress {
+                // It may be stuck from before, and what it lacked be there by now.
+                Progress::Stuck(why) => {
+                    patience.bar.hold_up(why);
+                    stuck_since.get_or_insert_with(Instant::now).elapsed()
                 }
+                progress => {
+                    patience.bar.advance(progress);
+                    stuck_since = None;
+                    Duration::ZERO
+                }
+            };
+            if Instant::now() < patience.deadline && stuck_for < STUCK {
                 tokio::time::sleep(POLL).await;
                 continue;
             }

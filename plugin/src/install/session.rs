@@ -138,6 +138,7 @@ impl Session<'_> {
         let probe = Probe {
             client: self.objects.client,
             namespace: self.namespace,
+            account: NAME,
             image: plan.image(),
             secrets: plan.records_secrets(),
         };
@@ -147,7 +148,7 @@ impl Session<'_> {
             Proof::Unrecorded { namespace, why } => {
                 anyhow::bail!("a pod that was tried in namespace {namespace} {why}")
             }
-            Proof::Untried(whys) => {
+            Proof::Untried(whys) | Proof::Failed(whys) => {
                 anyhow::bail!("no pod could be tried ({}): it may record all the same", whys.join("; "))
             }
         }

@@ -16,7 +16,6 @@ use serde::de::IgnoredAny;
 use serde_json::json;
 
 use crate::api::{ApiError, POLL, Resource, get_metadata};
-use crate::installation::NAME;
 
 /// How long the API server may take to heed what was just registered.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -37,8 +36,10 @@ pub(crate) enum Proof {
         /// What it came back with instead, and what to do.
         why: String,
     },
-    /// Why nowhere.
+    /// Why nowhere: rights are missing, or there is no place for it.
     Untried(Vec<String>),
+    /// Why nowhere: the API server makes no such pod.
+    Failed(Vec<String>),
 }
 
 /// What is tried.
@@ -46,6 +47,8 @@ pub(crate) struct Probe<'a> {
     pub(crate) client: &'a Client,
     /// Where the webhook is installed.
     pub(crate) namespace: &'a str,
+    /// Its ServiceAccount there.
+    pub(crate) account: &'a str,
     pub(crate) image: &'a str,
     /// Whether what Secrets hold is recorded, too.
     pub(crate) secrets: bool,
@@ -65,7 +68,7 @@ impl Probe<'_> {
         };
         // What is ready in the last moment is not told to have failed.
         let deadline = deadline.max(Instant::now() + POLL * 20).min(Instant::now() + PATIENCE);
-        let mut refused = Vec::new();
+        let (mut refused, mut failed) = (Vec::new(), false);
         for namespace in places(self.client, webhooks).await {
             loop {
                 match self.attempt(&namespace, &pod).await {
@@ -73,6 +76,7 @@ impl Probe<'_> {
                     Ok(Some(_)) if Instant::now() < deadline => tokio::time::sleep(POLL).await,
                     Ok(Some(why)) => return Proof::Unrecorded { namespace, why },
                     Err(error) => {
+                        failed |= !error.is_forbidden();
                         refused.push(error.to_string());
                         break;
                     }
@@ -82,7 +86,7 @@ impl Probe<'_> {
         if refused.is_empty() {
             refused.push("the registration chooses no namespace".to_owned());
         }
-        Proof::Untried(refused)
+        if failed { Proof::Failed(refused) } else { Proof::Untried(refused) }
     }
 
     /// Why what the pod comes back with proves nothing, if so.
@@ -92,7 +96,7 @@ impl Probe<'_> {
         let made = pods.create(&PostParams { dry_run: true, field_manager: None }, pod).await;
         let made = made.map_err(|error| ApiError::of(error, "create", &resource))?;
         let record = made.annotations().get(RECORD).and_then(|record| Record::parse(record).ok());
-        let account = format!("system:serviceaccount:{}:{NAME}", self.namespace);
+        let account = format!("system:serviceaccount:{}:{}", self.namespace, self.account);
         let lacking = lacking(record.as_ref(), self.secrets).map(|lack| lack.told(namespace, &account));
         Ok(match lacking {
             None if self.secrets => self.without_hash_key().await,

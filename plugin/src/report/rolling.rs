@@ -10,7 +10,7 @@ use reload_core::verdict::{self, RollUp, Rollout, Verdict};
 use super::{Reached, WorkloadReport, by_workload, report, verdicts};
 use crate::api::ApiError;
 use crate::clock::Clock;
-use crate::inventory::Inventory;
+use crate::inventory::{Inventory, PodMetadata};
 use crate::pods::PARALLEL;
 use crate::rollout::{Progress, Rollable, RolloutError};
 use crate::survey::SurveyedPod;
@@ -40,6 +40,7 @@ pub(crate) async fn find_rolling(
         None => Clock::of(client).await.now(),
     };
     let (workloads, unread) = (by_workload(pods), RefCell::new(Vec::new()));
+    let all = inventory.all_by_workload();
     futures::stream::iter(drifted.map(Ok))
         .try_for_each_concurrent(PARALLEL, async |report| {
             let rollable = match Rollable::get(client, &report.workload).await {
@@ -52,7 +53,8 @@ pub(crate) async fn find_rolling(
                 Err(_) => return Ok(()),
             };
             let pods = workloads.get(&report.workload).map_or(&[][..], Vec::as_slice);
-            Standing::of(&rollable, inventory, pods, now).tell(report, pods);
+            let others = all.get(&report.workload).map_or(&[][..], Vec::as_slice);
+            Standing::of(&rollable, inventory, pods, others, now).tell(report, pods);
             Ok(())
         })
         .await?;
@@ -74,10 +76,19 @@ struct Standing<'a> {
 }
 
 impl<'a> Standing<'a> {
-    fn of(rollable: &'a Rollable, inventory: &'a Inventory, pods: &[&SurveyedPod], now: Timestamp) -> Self {
+    /// `others` are pods that nobody asked about: they show as well that it makes progress.
+    fn of(
+        rollable: &'a Rollable,
+        inventory: &'a Inventory,
+        pods: &[&SurveyedPod],
+        others: &[&PodMetadata],
+        now: Timestamp,
+    ) -> Self {
         let newest = rollable.newest(inventory);
-        let new_pods = pods.iter().filter(|pod| rollable.revision_of(&pod.revision) == newest);
-        let last_new_pod = new_pods.map(|pod| pod.created_at).max().filter(|_| newest.is_some());
+        let pods = pods.iter().map(|pod| (&pod.revision, pod.created_at));
+        let all = pods.chain(others.iter().map(|pod| (pod.revision(), pod.created_at())));
+        let new_pods = all.filter(|(revision, _)| rollable.revision_of(revision) == newest);
+        let last_new_pod = new_pods.map(|(_, created_at)| created_at).max().filter(|_| newest.is_some());
         Self { rollable, newest, progress: rollable.progress_at(now, last_new_pod) }
     }
 

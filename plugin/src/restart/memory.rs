@@ -31,6 +31,9 @@ const MOST_REWRITTEN: u32 = 5;
 /// No write counts that came later after a restart than this.
 const AFTER_RESTART: SignedDuration = SignedDuration::from_hours(1);
 
+/// How long after a restart its rollout may be going on, where the newest pod does not tell.
+const DURING_ROLLOUT: SignedDuration = SignedDuration::from_mins(5);
+
 /// The annotation `kubectl-reload.dev/restarted-for`, on the workload itself. It holds no values.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Memory {
@@ -158,8 +161,15 @@ impl Memory {
     fn times_rewritten(&self, cause: &Cause, newest_pod: Option<Timestamp>) -> u32 {
         let source = cause.source.to_string();
         let soon = |written: Timestamp| {
-            (SignedDuration::ZERO..=AFTER_RESTART).contains(&written.duration_since(self.at))
-                && newest_pod.is_some_and(|newest| written.duration_since(newest) <= OWN_WRITE)
+            let after_restart = written.duration_since(self.at);
+            let after_pod = newest_pod.map(|newest| written.duration_since(newest));
+            let by_new_pod =
+                after_pod.is_some_and(|after| (SignedDuration::ZERO..=OWN_WRITE).contains(&after));
+            // A newer pod may have come of scaling: then a write counts only where the rollout may have
+            // been going on.
+            let most = if by_new_pod { AFTER_RESTART } else { DURING_ROLLOUT };
+            (SignedDuration::ZERO..=most).contains(&after_restart)
+                && after_pod.is_some_and(|after| after <= OWN_WRITE)
         };
         match self.sources.contains_key(&source) && cause.since.is_some_and(soon) {
             true => self.rewritten.get(&source).copied().unwrap_or_default().saturating_add(1),
@@ -177,7 +187,12 @@ async fn served(client: &Client, workload: &WorkloadName) -> Result<(String, Api
     let (kind, group) = name.split_once('.').unwrap_or((name, ApiGroup::CORE_GROUP));
     let unserved = || ApiError::NotFound { what: format!("find the API of {workload}") };
     let of_kind = match kube::discovery::group(client, group).await {
-        Ok(group) => group.recommended_kind(kind).map(|(of_kind, _)| of_kind).ok_or_else(unserved)?,
+        // A kind may be served in another than the preferred version alone.
+        Ok(group) => {
+            let mut kinds = group.versions().flat_map(|version| group.versioned_resources(version));
+            let found = kinds.find(|(of_kind, _)| of_kind.kind == *kind && !of_kind.plural.contains('/'));
+            found.map(|(of_kind, _)| of_kind).ok_or_else(unserved)?
+        }
         Err(kube::Error::Discovery(_)) => return Err(unserved()),
         Err(error) => return Err(ApiError::of(error, "get", &resource(workload))),
     };

@@ -77,7 +77,8 @@ pub(crate) struct BrokenPod {
 }
 
 /// What helps where a restart does not.
-pub(crate) const PAST_BROKEN_POD: &str = "delete that pod, or replace the drifted ones by --strategy evict";
+pub(crate) const PAST_BROKEN_POD: &str =
+    "delete that pod, or replace the drifted ones up to it by --strategy evict";
 
 impl fmt::Display for BrokenPod {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -118,6 +119,12 @@ impl BrokenPod {
             owners.into_iter().any(|owner| Some(&owner.uid) == object.metadata.uid.as_ref())
         });
         Ok(Self::among(&pods, now))
+    }
+
+    /// Whether a pod of this name would not be made anew before this one is ready: its controller goes by
+    /// ordinals.
+    pub(crate) fn blocks(&self, pod: &str) -> bool {
+        ordinal(pod) > ordinal(&self.name)
     }
 
     /// The first of them in order.

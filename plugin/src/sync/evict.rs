@@ -15,7 +15,7 @@ use crate::inventory::Inventory;
 use crate::patience::Patience;
 use crate::report::WorkloadReport;
 use crate::restart::Memory;
-use crate::rollout::{BrokenPod, Rollable};
+use crate::rollout::{BrokenPod, Rollable, RolloutError};
 use crate::workload::{Kind, WorkloadName};
 use evictee::{Evicted, Evictee};
 
@@ -28,7 +28,7 @@ struct Round {
     kept: Option<Memory>,
     /// By name and uid, in the order in which they are looked at.
     pods: Vec<(String, String)>,
-    /// The one without which none would be replaced; it comes first.
+    /// The one without which none after it would be replaced; it comes first.
     broken: Option<BrokenPod>,
     evicted: Vec<WorkloadReport>,
     /// Why others would be evicted in vain.
@@ -83,8 +83,14 @@ impl Session<'_> {
             patience.ask(async || Inventory::fetch(self.client, namespace, selector).await).await?;
         let broken = match workload.kind {
             Kind::StatefulSet => {
-                let seen = patience.ask(async || Rollable::get(self.client, workload).await).await?;
-                patience.ask(async || BrokenPod::find(self.client, &seen, begun).await).await?
+                match patience.ask(async || Rollable::get(self.client, workload).await).await {
+                    Ok(seen) => {
+                        patience.ask(async || BrokenPod::find(self.client, &seen, begun).await).await?
+                    }
+                    // Without that right nothing is known of it.
+                    Err(error) if is_forbidden(&error) => None,
+                    Err(error) => return Err(error),
+                }
             }
             _ => None,
         };
@@ -106,13 +112,19 @@ impl Session<'_> {
         let Some(found) = self.interrupt.or(self.drifted(workload, name, uid, patience)).await else {
             return Ok(Some(stopped(evicted)));
         };
-        let Some((report, evictee)) = found? else { return Ok(None) };
+        let Some((report, mut evictee)) = found? else { return Ok(None) };
         if let Some(why) = refusal(&report, self.args.strategy) {
             return Ok(Some(left(evicted, why)));
         }
-        if let Some(broken) = round.broken.as_ref().filter(|broken| evicted == 0 && broken.name != name) {
-            let why = format!("none of its pods would be replaced: {broken}: delete that pod first");
-            return Ok(Some(Outcome::Refused(why)));
+        if let Some(broken) = round.broken.as_ref().filter(|broken| broken.blocks(name)) {
+            let why = format!("pods after it would not be replaced: {broken}: delete that pod first");
+            round.in_vain = Some(why);
+            return Ok(None);
+        }
+        let is_broken = round.broken.take_if(|broken| broken.name == name).is_some();
+        if is_broken {
+            // It was not ready before, and its successor has to be.
+            evictee.wants_one_more();
         }
         let remembered = round.memory.as_ref().filter(|_| !self.args.again);
         if let Some(why) = remembered.and_then(|memory| memory.refusal(&report)) {
@@ -180,6 +192,10 @@ impl Session<'_> {
             )),
         }
     }
+}
+
+fn is_forbidden(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(RolloutError::Api(error)) if error.is_forbidden())
 }
 
 /// Of a workload of which some pods were evicted, and others are not to be.

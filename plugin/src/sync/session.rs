@@ -182,6 +182,8 @@ impl Session<'_> {
             let why = format!("a restart would not roll: {partition}");
             return Ok(Judged::Settled(Outcome::Refused(why)));
         }
+        let beyond = report.as_ref().filter(|report| self.args.selection.takes(report));
+        let beyond = beyond.and_then(|report| Some(report.reached.as_ref()?.partition));
         let report = report.map(WorkloadReport::into_reached);
         let Some(report) = report.filter(|report| report.verdict >= Verdict::Unknown) else {
             return Ok(Judged::Settled(Outcome::InSync("is in sync meanwhile")));
@@ -194,8 +196,10 @@ impl Session<'_> {
             return Ok(Judged::Rolling);
         }
         if !self.args.selection.takes(&report) {
-            let why = "is no longer drifted in the way that was asked for";
-            return Ok(Judged::Settled(Outcome::InSync(why)));
+            return Ok(Judged::Settled(match beyond {
+                Some(partition) => Outcome::Refused(format!("a restart would not roll: {partition}")),
+                None => Outcome::InSync("is no longer drifted in the way that was asked for"),
+            }));
         }
         if let Some(why) = refusal(&report, self.args.strategy).or_else(|| in_vain(&report)) {
             return Ok(Judged::Settled(Outcome::Refused(why)));

@@ -129,7 +129,7 @@ async fn idle_connections_on_all_places_keep_neither_probes_nor_reviews_out() ->
                 (0..count).map(|_| Wire::tls(port, &bundle, PATIENCE)).collect::<Vec<_>>()
             })
         };
-        let _idle = idle(PLACES).await?;
+        let _idle = idle(PLACES).await?.into_iter().collect::<Result<Vec<_>>>()?;
         for _ in 0..20 {
             // As the kubelet asks, over a new connection each time.
             Caller::anyone(port).await?.get("/livez").await?;

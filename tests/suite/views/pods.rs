@@ -70,8 +70,10 @@ async fn pods_are_shown_one_by_one_and_chosen_by_their_fields() -> Result<()> {
             let of_kind = ns.reload(&[&["status"], kind].concat()).await?.success()?;
             ensure!(of_kind.stdout.contains("deployment/web"), "{of_kind}");
         }
-        let other = ns.reload(&["status", "deployment.example.com"]).await?.success()?;
-        ensure!(!other.stdout.contains("deployment/web"), "{other}");
+        for other in ["deployment.example.com", "deploymnt.apps/web"] {
+            let other = ns.reload(&["status", other]).await?;
+            ensure!(other.code == 2 && other.stderr.contains("or it is written otherwise"), "{other}");
+        }
         let nowhere = ns.reload(&["status", "--field-selector", "spec.nodeName=nowhere"]).await?.success()?;
         assert_eq!(nowhere.stdout, "No pods found in namespace pods.\n");
         let wrong = ns.reload(&["status", "--field-selector", "spec.colour=red"]).await?;

@@ -100,9 +100,9 @@ impl<S> Connection<S> {
         Self { stream, _place: place, end: Box::pin(sleep(life)), lasts: false }
     }
 
-    /// What is under way, unless it waits and the time is over.
+    /// What is under way, unless the time is over; where what comes puts that off, unless it waits, too.
     fn in_time<T>(&mut self, cx: &mut Context<'_>, polled: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        if polled.is_pending() && self.end.as_mut().poll(cx).is_ready() {
+        if (polled.is_pending() || !self.lasts) && self.end.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
         polled

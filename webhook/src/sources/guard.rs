@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use crate::api::ApiServer;
 use crate::breaker::{Breaker, Change, Outcome};
 use crate::metrics::Metrics;
-use crate::panic::caught;
+use crate::panic::{Panicked, caught};
 
 /// How often the API server is asked for a sign of life while all is well.
 const HEARTBEAT: Duration = Duration::from_secs(10);
@@ -111,7 +111,7 @@ impl Guard {
     }
 
     async fn ping(&self) -> Outcome {
-        let outcome = unless_panicked(self.api.ping()).await;
+        let outcome = unless_panicked(&self.metrics, self.api.ping()).await;
         for kind in KINDS {
             let change = self.kind(kind).breaker.observe(Instant::now(), None, outcome);
             self.tell(kind, change);
@@ -124,7 +124,7 @@ impl Guard {
             return;
         }
         let probed = self.kind(kind).probed.clone();
-        let outcome = unless_panicked(async {
+        let outcome = unless_panicked(&self.metrics, async {
             let Some((namespace, source)) = probed else { return self.api.ping().await };
             let start = Instant::now();
             let got = self.api.get(&namespace, &source).await;
@@ -169,8 +169,11 @@ struct Ping {
 }
 
 /// A panic tells no more of the API server than an answer that makes no sense.
-async fn unless_panicked(asked: impl Future<Output = Outcome>) -> Outcome {
-    caught(asked).await.unwrap_or(Outcome::Failed(Unread::Error))
+async fn unless_panicked(metrics: &Metrics, asked: impl Future<Output = Outcome>) -> Outcome {
+    caught(asked).await.unwrap_or_else(|Panicked| {
+        metrics.panics.inc();
+        Outcome::Failed(Unread::Error)
+    })
 }
 
 const KINDS: [SourceKind; 2] = [SourceKind::ConfigMap, SourceKind::Secret];

@@ -2,6 +2,7 @@
 //! us. The messages are those of `apimachinery/pkg/runtime` and `apimachinery/pkg/apis/meta/v1`
 //! (`generated.proto`); what nothing is kept of is skipped while parsing.
 
+use std::borrow::Cow;
 use std::io::Read;
 
 use jiff::Timestamp;
@@ -68,17 +69,18 @@ pub(crate) struct ObjectMeta {
     managed_fields: Vec<Bytes>,
 }
 
-/// `OwnerReference`.
+/// `OwnerReference`. What it says is anybody's to write, and need not be text: see [`text`].
 #[derive(Clone, PartialEq, Message)]
+#[prost(skip_debug)]
 pub(crate) struct OwnerReference {
-    #[prost(string, tag = "1")]
-    pub(crate) kind: String,
-    #[prost(string, tag = "3")]
-    pub(crate) name: String,
-    #[prost(string, tag = "4")]
-    pub(crate) uid: String,
-    #[prost(string, tag = "5")]
-    pub(crate) api_version: String,
+    #[prost(bytes = "bytes", tag = "1")]
+    pub(crate) kind: Bytes,
+    #[prost(bytes = "bytes", tag = "3")]
+    pub(crate) name: Bytes,
+    #[prost(bytes = "bytes", tag = "4")]
+    pub(crate) uid: Bytes,
+    #[prost(bytes = "bytes", tag = "5")]
+    pub(crate) api_version: Bytes,
     #[prost(bool, tag = "6")]
     pub(crate) controller: bool,
 }
@@ -102,9 +104,10 @@ struct Entry {
 
 /// `ManagedFieldsEntry`.
 #[derive(Clone, PartialEq, Message)]
+#[prost(skip_debug)]
 struct ManagedFieldsEntry {
-    #[prost(string, tag = "1")]
-    manager: String,
+    #[prost(bytes = "bytes", tag = "1")]
+    manager: Bytes,
     #[prost(message, optional, tag = "4")]
     time: Option<Time>,
     #[prost(message, optional, tag = "7")]
@@ -208,8 +211,10 @@ fn decode<M: Message + Default>(bytes: Bytes) -> Result<M, ItemsError> {
     M::decode(bytes).map_err(|_| ItemsError::Malformed)
 }
 
-fn text(bytes: &[u8]) -> Result<&str, ItemsError> {
-    std::str::from_utf8(bytes).map_err(|_| ItemsError::Malformed)
+/// What is anybody's to write is no reason to refuse a list: the API server takes in its protobuf what is
+/// no UTF-8, and puts U+FFFD into its JSON.
+pub(crate) fn text(bytes: &[u8]) -> Cow<'_, str> {
+    String::from_utf8_lossy(bytes)
 }
 
 impl ObjectMeta {
@@ -239,6 +244,7 @@ impl ObjectMeta {
         let entry = |bytes: &Bytes| {
             let ManagedFieldsEntry { manager, time, fields } = decode(bytes.clone())?;
             let (time, fields) = (time.map(|time| time.seconds), fields.map(|fields| fields.raw));
+            let manager = text(&manager).into_owned();
             ManagedFields::new(manager, time, fields.as_deref()).map_err(|_| ItemsError::Malformed)
         };
         self.managed_fields.iter().map(entry).collect()
@@ -252,9 +258,9 @@ fn entries(all: &[Bytes], wanted: impl Fn(&str) -> bool) -> Result<Entries, Item
     let mut kept = Vec::new();
     for entry in all {
         let Entry { key, value } = decode(entry.clone())?;
-        let key = text(&key)?;
-        if wanted(key) {
-            kept.push((key.to_owned(), text(&value)?.to_owned()));
+        let key = text(&key);
+        if wanted(&key) {
+            kept.push((key.into_owned(), text(&value).into_owned()));
         }
     }
     Ok(kept)

@@ -46,6 +46,7 @@ fn healthy() -> Facts {
             version: Some("0.1.0".to_owned()),
             certificates: None,
             image: None,
+            account: None,
             secrets: true,
         })),
         hash_key: Ok(Some(Some("0011aabb".to_owned()))),
@@ -234,13 +235,20 @@ fn each_fault_has_one_finding_with_a_remedy() {
 
 #[test]
 fn faults_that_are_no_fault_of_the_webhook_are_only_told() {
-    let cases: [Case; 9] = [
+    let cases: [Case; 10] = [
         (
             "no pod may be tried",
             |f| f.admission = Some(Proof::Untried(vec!["may not create pods".to_owned()])),
             "admission",
             Level::Green,
             "not tried: may not create pods",
+        ),
+        (
+            "no pod can be made",
+            |f| f.admission = Some(Proof::Failed(vec!["failed calling webhook".to_owned()])),
+            "admission",
+            Level::Yellow,
+            "failed calling webhook",
         ),
         ("certificates elsewhere", |f| f.certificate = Ok(None), "certificate", Level::Yellow, "no Secret"),
         (

@@ -123,6 +123,11 @@ pub(super) fn admission(facts: &Facts) -> Option<Finding> {
             "mend what else is found here; then see the API server's log for the webhook's name",
         ),
         Proof::Untried(whys) => Finding::green("admission", format!("not tried: {}", whys.join("; "))),
+        Proof::Failed(whys) => Finding::yellow(
+            "admission",
+            format!("no pod could be tried: {}", whys.join("; ")),
+            "if it is the webhook that pods fail for, restore failurePolicy: Ignore",
+        ),
     })
 }
 

@@ -36,6 +36,13 @@ pub(super) struct Evictee {
     ready: usize,
 }
 
+impl Evictee {
+    /// It counts as replaced only when one more is ready than before.
+    pub(super) fn wants_one_more(&mut self) {
+        self.ready += 1;
+    }
+}
+
 /// How it went with one pod.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Evicted {

@@ -72,7 +72,7 @@ async fn what_is_made_of_pods_takes_room_until_it_is_recorded() {
 #[tokio::test(start_paused = true)]
 async fn large_pods_have_their_turn_one_after_the_other_and_common_ones_at_once() {
     let webhook = Webhook::new(&Api::new(Doing::Answers), USUAL);
-    let turn = webhook.app.room.turn().await;
+    let turn = webhook.app.room.turn(Instant::now() + Duration::from_secs(5)).await;
     let mut long = user("x");
     long["request"]["object"]["metadata"]["annotations"] = json!({"a": "x".repeat(150_000)});
     let large = [long, multiplied(20)];

@@ -10,7 +10,24 @@ use kube::Client;
 use kube::client::Body;
 use reload_tests::Cluster;
 
-const METADATA: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
+/// In which form.
+#[derive(Clone, Copy)]
+pub(crate) enum Form {
+    Json,
+    /// Of metadata alone; the rest is JSON all the same.
+    Protobuf,
+}
+
+impl Form {
+    fn metadata(self) -> &'static str {
+        match self {
+            Self::Json => "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1",
+            Self::Protobuf => {
+                "application/vnd.kubernetes.protobuf;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+            }
+        }
+    }
+}
 
 /// What is downloaded.
 #[derive(Clone, Copy)]
@@ -23,17 +40,18 @@ pub(crate) enum Download {
 
 impl Download {
     /// How long it takes, from connecting on.
-    pub(crate) async fn take(self, cluster: &Cluster) -> Result<Duration> {
+    pub(crate) async fn take(self, cluster: &Cluster, form: Form) -> Result<Duration> {
+        let metadata = form.metadata();
         let pods = match self {
-            Self::Metadata => METADATA,
+            Self::Metadata => metadata,
             Self::PodsInFull => "application/json",
         };
         let start = Instant::now();
         let client = cluster.client().await?;
         tokio::try_join!(
             get(&client, "/api/v1/pods", pods),
-            get(&client, "/api/v1/configmaps", METADATA),
-            get(&client, "/api/v1/secrets", METADATA),
+            get(&client, "/api/v1/configmaps", metadata),
+            get(&client, "/api/v1/secrets", metadata),
         )?;
         Ok(start.elapsed())
     }
