@@ -90,8 +90,8 @@ bench-core: prerequisites ## Benchmarks of core: digests, records, verdicts
 
 .PHONY: bench-status
 bench-status: prerequisites control-plane ## What `status -A` costs against a plain download, with 2,000 and 10,000 pods
-	@$(CARGO) build -p kubectl-reload-webhook
-	@$(CARGO) build --release -p kubectl-reload -p reload-tests --bin kubectl-reload --bin bench-status
+	@$(CARGO) build --release -p kubectl-reload -p kubectl-reload-webhook -p reload-tests \
+	  --bin kubectl-reload --bin kubectl-reload-webhook --bin bench-status
 	@$(or $(CARGO_TARGET_DIR),target)/release/bench-status
 
 REVIEWS ?= 100000
