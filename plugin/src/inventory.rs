@@ -48,6 +48,8 @@ pub(crate) struct Inventory {
     unlisted: HashMap<SourceKind, String>,
     beyond: Beyond,
     replica_sets: HashMap<Uid, ReplicaSetMetadata>,
+    /// The newest of each Deployment, by its uid.
+    newest_sets: HashMap<Uid, Uid>,
     /// Those that a CronJob made, and it.
     jobs: HashMap<Uid, Owner>,
     /// The one namespace that it is of.
@@ -112,6 +114,7 @@ impl Inventory {
             unlisted: HashMap::new(),
             beyond: Beyond::default(),
             replica_sets: HashMap::new(),
+            newest_sets: HashMap::new(),
             jobs: HashMap::new(),
             namespace: namespace.map(str::to_owned),
             without_replica_sets: None,
@@ -123,6 +126,7 @@ impl Inventory {
             Ok(items) => {
                 let sets = items.into_iter().map(|set| (set.uid.clone(), set));
                 inventory.replica_sets = sets.collect();
+                inventory.newest_sets = revision::newest(&inventory.replica_sets);
             }
             Err(error) if error.is_forbidden() => {
                 tracing::warn!("Deployments are shown as ReplicaSets: {error}");
@@ -275,10 +279,7 @@ impl Inventory {
 
     /// The template hash of a Deployment's newest ReplicaSet.
     pub(crate) fn newest_template_hash(&self, deployment_uid: &str) -> Option<&str> {
-        let owned = |set: &&ReplicaSetMetadata| {
-            set.controller.as_ref().is_some_and(|owner| owner.uid == deployment_uid)
-        };
-        let newest = self.replica_sets.values().filter(owned).max_by_key(|set| set.number())?;
-        newest.labels.template_hash.as_deref()
+        let newest = self.newest_sets.get(deployment_uid)?;
+        self.replica_sets.get(newest)?.labels.template_hash.as_deref()
     }
 }

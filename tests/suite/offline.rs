@@ -1,6 +1,9 @@
 //! `kubectl reload status -f`: what `kubectl get` wrote is judged as the cluster itself, and what files
 //! do not tell is never taken for granted.
 
+#[path = "offline/many.rs"]
+mod many;
+
 use std::path::Path;
 use std::time::Duration;
 

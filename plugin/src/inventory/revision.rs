@@ -1,5 +1,7 @@
 //! Revisions of workloads: what pods and ReplicaSets tell of them.
 
+use std::collections::HashMap;
+
 use serde::Deserialize;
 
 use super::Uid;
@@ -86,4 +88,17 @@ impl ReplicaSetMetadata {
     pub(super) fn number(&self) -> Option<u64> {
         self.annotations.revision.as_ref()?.parse().ok()
     }
+}
+
+/// The newest of each owner's, by its uid: a Deployment numbers them.
+pub(super) fn newest(sets: &HashMap<Uid, ReplicaSetMetadata>) -> HashMap<Uid, Uid> {
+    let mut newest: HashMap<&Uid, &ReplicaSetMetadata> = HashMap::new();
+    for set in sets.values() {
+        let Some(owner) = &set.controller else { continue };
+        let known = newest.entry(&owner.uid).or_insert(set);
+        if set.number() > known.number() {
+            *known = set;
+        }
+    }
+    newest.into_iter().map(|(owner, set)| (owner.clone(), set.uid.clone())).collect()
 }
