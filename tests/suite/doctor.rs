@@ -74,7 +74,8 @@ async fn an_installation_is_checked_piece_by_piece() -> Result<()> {
         cluster.kubectl().run(&delete).await?;
         let ill = doctor(&ns, &["-o", "json", "-v=9"]).await?;
         assert_eq!(ill.code, 1, "{ill}");
-        assert_eq!(faults(&ill)?, ["registration red", "certificate red", "hash key yellow"], "{ill}");
+        let expected = ["registration red", "admission yellow", "certificate red", "hash key yellow"];
+        assert_eq!(faults(&ill)?, expected, "{ill}");
         ensure!(!ill.stdout.contains("PRIVATE KEY") && !ill.stderr.contains("PRIVATE KEY"), "a key is shown");
 
         let remove = json!([{"op": "replace", "path": "/webhooks/0/failurePolicy", "value": "Ignore"}]);
