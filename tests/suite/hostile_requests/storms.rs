@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 use futures::future::join_all;
-use reload_tests::{Cluster, Webhook, with_namespace};
+use reload_tests::{Cluster, with_namespace};
 use serde_json::json;
 
 use super::{ask, ensure_bounded, ensure_proper, good_review};
@@ -13,11 +13,7 @@ const LARGE: usize = 40;
 async fn large_reviews_at_once_keep_no_common_pod_from_its_record() -> Result<()> {
     let cluster = Cluster::shared().await?;
     with_namespace(cluster, "storm", async |ns| {
-        // A machine that runs all suites at once may take long by itself; what is shed is at once.
-        let mut options = ns.webhook_options();
-        options.flags = vec!["--deadline=28s".to_owned()];
-        options.timeout_seconds = Some(30);
-        let webhook = Webhook::start(cluster, options).await?;
+        let webhook = ns.webhook().await?;
         let process = webhook.id()?;
         let caller = webhook.caller().await?;
         let mut large = good_review(&ns)?;

@@ -105,6 +105,7 @@ fn a_cluster_in_which_all_is_well_is_green_throughout() {
             "registration",
             "replicas",
             "endpoint",
+            "admission",
             "certificate",
             "hash key",
             "version",
