@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 use reload_tests::manifest::config_map;
-use reload_tests::{Cluster, Source, Workload, eventually, with_namespace};
+use reload_tests::{Cluster, Namespace, Source, Workload, eventually, with_namespace};
 use serde_json::json;
 
 use super::{WHILE, custom, pod_of};
@@ -36,16 +36,18 @@ async fn a_second_edit_right_after_a_restart_is_restarted_for_as_well() -> Resul
     .await
 }
 
+/// Another value of the source, by that field manager.
+async fn write(ns: &Namespace<'_>, value: &str, manager: &str) -> Result<()> {
+    let patch = json!({"data": {"a": value}}).to_string();
+    let patch = ["patch", "configmap", "settings", "--field-manager", manager, "-p", &patch];
+    ns.kubectl().run(&patch).await.map(drop)
+}
+
 async fn told_after_once(namespace: &str, sync: &[&str]) -> Result<()> {
     let cluster = Cluster::shared().await?;
     with_namespace(cluster, namespace, async |ns| {
         let _webhook = ns.webhook().await?;
-        let write = async |value: &str, manager: &str| {
-            let patch = json!({"data": {"a": value}}).to_string();
-            ns.kubectl()
-                .run(&["patch", "configmap", "settings", "--field-manager", manager, "-p", &patch])
-                .await
-        };
+        let write = async |value: &str, manager: &str| write(&ns, value, manager).await;
         ns.apply([config_map("settings", &[("a", "1")])]).await?;
         ns.deploy([Workload::deployment("web").env_from(Source::config_map("settings"))]).await?;
         write("2", "kubectl-patch").await?;
@@ -73,12 +75,7 @@ async fn what_a_controller_of_others_owns_is_evicted_once_too() -> Result<()> {
     let cluster = Cluster::shared().await?;
     with_namespace(cluster, "own-writer-custom", async |ns| {
         let _webhook = ns.webhook().await?;
-        let write = async |value: &str, manager: &str| {
-            let patch = json!({"data": {"a": value}}).to_string();
-            ns.kubectl()
-                .run(&["patch", "configmap", "settings", "--field-manager", manager, "-p", &patch])
-                .await
-        };
+        let write = async |value: &str, manager: &str| write(&ns, value, manager).await;
         ns.apply([config_map("settings", &[("a", "1")])]).await?;
         let owner = custom(&ns, "Flock", "geese").await?;
         ns.apply([pod_of(&owner)]).await?;
