@@ -49,7 +49,7 @@ impl Mode {
 }
 
 /// The keys of a source that a use takes in.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Keys {
     /// Whatever keys the source has, but for these.
     All {
@@ -101,7 +101,7 @@ impl Keys {
 }
 
 /// One use of one source by one container.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Reference {
     /// What is used.
     pub source: SourceId,

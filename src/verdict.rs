@@ -7,10 +7,12 @@ mod infer;
 mod ladder;
 mod overridden;
 mod roll_up;
+mod runs;
 mod times;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -23,6 +25,7 @@ pub use evidence::{Evidence, Recorded, Seen, Version};
 pub use immutable::{Object, Trace, doubt};
 pub use ladder::{judge, unmoved};
 pub use roll_up::{PodVerdict, Progress, RollUp, Rollout, roll_up};
+pub use runs::{Run, Runs};
 
 /// What is found of a reference, a pod or a workload; the worst comes last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -112,10 +115,10 @@ pub struct Finding {
 pub struct Pod {
     /// Who it is.
     pub identity: PodIdentity,
-    /// What it uses, without what is ignored.
-    pub references: Vec<Reference>,
-    /// Its containers' present runs, by container name.
-    pub runs: BTreeMap<String, Run>,
+    /// What it uses, without what is ignored; pods of one template share it.
+    pub references: Arc<[Reference]>,
+    /// Its containers' present runs.
+    pub runs: Runs,
     /// Its record, if it has one that is its own.
     pub record: Result<Record, Unrecorded>,
     /// Whether its processes follow changes of mounted files by themselves.
@@ -150,15 +153,6 @@ pub enum Unrecorded {
     /// The webhook could not read the source.
     #[error("the source could not be read when the pod was created ({0:?})")]
     Unread(Unread),
-}
-
-/// The present run of a container, or the last one of an init container that is done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Run {
-    /// When it started, in whole seconds; `None` while it waits.
-    pub started_at: Option<Timestamp>,
-    /// How often it was started before, in this pod.
-    pub restarts: u32,
 }
 
 /// A source as it is now.

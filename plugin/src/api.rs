@@ -19,7 +19,8 @@ mod list;
 
 pub(crate) use error::ApiError;
 pub(crate) use list::{
-    ItemsError, ObjectMeta, OwnerReference, list_compact_metadata, list_metadata, list_objects, text,
+    ItemsError, ObjectMeta, OwnerReference, list_compact_metadata, list_metadata, list_objects,
+    list_objects_kept, text,
 };
 
 /// How a [snapshot](crate::snapshot) answers what its files do not tell: it was the wrong one to ask.

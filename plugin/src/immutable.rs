@@ -65,7 +65,7 @@ impl Immutables {
     /// Takes note of all that a pod without a record mounts or has in its environment, whether or not
     /// it is left out of verdicts.
     pub(crate) fn note_pod(&mut self, inventory: &Inventory, metadata: &PodMetadata, pod: &FetchedPod) {
-        for reference in &pod.references {
+        for reference in pod.references() {
             let made = Trace::Made(metadata.created_at());
             self.note(inventory, &metadata.namespace, &reference.source, made);
         }
@@ -81,7 +81,7 @@ impl Immutables {
         pod: &FetchedPod,
     ) {
         let absent = |id: &SourceId| matches!(record.sources.get(id), Some(SourceRecord::Absent));
-        for reference in pod.references.iter().filter(|r| !r.optional && absent(&r.source)) {
+        for reference in pod.references().iter().filter(|r| !r.optional && absent(&r.source)) {
             if let Some(started) = pod.started_at(&reference.container) {
                 let trace = Trace::Started(started);
                 self.note(inventory, &metadata.namespace, &reference.source, trace);

@@ -35,7 +35,7 @@ pub(crate) async fn read_sources(
     let mut secrets = false;
     for (metadata, pod) in pods {
         let namespace = metadata.namespace.as_str();
-        for reference in &pod.references {
+        for reference in pod.references.iter() {
             let id = &reference.source;
             let known = states.get(namespace).and_then(|states| states.get(id));
             if matches!(known, Some(SourceState::Present(Source { content: Some(_), .. }))) {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use kube::Client;
-use reload_core::record::{By, PodIdentity, Record};
+use reload_core::record::{By, Record};
 use reload_core::source::SourceId;
 use reload_core::verdict::{Certainty, Finding, Pod, Unrecorded, Verdict, judge, unmoved, worst};
 
@@ -42,7 +42,7 @@ pub(crate) struct SurveyedPod {
     /// What kept it from being judged.
     pub(crate) problem: Option<Unjudged>,
     /// What it was judged by, where that was asked for and looked at.
-    pub(crate) grounds: Option<Grounds>,
+    pub(crate) grounds: Option<Box<Grounds>>,
 }
 
 /// What a pod was judged by.
@@ -55,7 +55,6 @@ pub(crate) struct Grounds {
 /// A pod that metadata did not settle.
 struct Candidate<'a> {
     metadata: &'a PodMetadata,
-    identity: PodIdentity,
     record: Result<Record, Unrecorded>,
 }
 
@@ -114,7 +113,7 @@ pub(crate) async fn survey_to(
     }
     // These keep a name alive as well, until they are gone.
     for metadata in &inventory.leaving {
-        match record(metadata, &metadata.identity()) {
+        match record(metadata) {
             Ok(record) => {
                 immutables.note_record(inventory, &metadata.namespace, &record, metadata.created_at());
             }
@@ -168,8 +167,8 @@ async fn judged(
             findings = Vec::new();
         }
         let resource_version = || metadata.resource_version().to_owned();
-        let grounds =
-            (depth != Depth::Verdicts).then(|| Grounds { pod, resource_version: resource_version() });
+        let grounds = (depth != Depth::Verdicts)
+            .then(|| Box::new(Grounds { pod, resource_version: resource_version() }));
         SurveyedPod { findings, grounds, ..unjudged(inventory, metadata, verdict, certainty) }
     });
     Ok(judged.collect())
@@ -177,9 +176,7 @@ async fn judged(
 
 impl<'a> Candidate<'a> {
     fn of(metadata: &'a PodMetadata) -> Self {
-        let identity = metadata.identity();
-        let record = record(metadata, &identity);
-        Self { metadata, identity, record }
+        Self { metadata, record: record(metadata) }
     }
 
     /// What its metadata alone tells: it asks to be left out, or nothing moved since its record.
@@ -207,17 +204,17 @@ impl Settled<'_> {
         let workload = inventory.workload(self.metadata);
         let doubtful =
             |record: Record| record.sources.keys().any(|id| immutables.doubt(&workload, id).is_some());
-        record(self.metadata, &self.metadata.identity()).is_ok_and(doubtful)
+        record(self.metadata).is_ok_and(doubtful)
     }
 }
 
 /// Says of how many pods the record is not believed, and why.
 fn warn_of_records(candidates: &[Candidate<'_>]) {
-    let mut whys: BTreeMap<String, Vec<&PodIdentity>> = BTreeMap::new();
-    for Candidate { identity, record, .. } in candidates {
+    let mut whys: BTreeMap<String, Vec<&PodMetadata>> = BTreeMap::new();
+    for Candidate { metadata, record } in candidates {
         match record {
             Ok(_) | Err(Unrecorded::None) => {}
-            Err(why) => whys.entry(why.to_string()).or_default().push(identity),
+            Err(why) => whys.entry(why.to_string()).or_default().push(metadata),
         }
     }
     for (why, pods) in whys {
@@ -225,7 +222,7 @@ fn warn_of_records(candidates: &[Candidate<'_>]) {
             0 => String::new(),
             others => format!(" and {others} more"),
         };
-        let PodIdentity { name, namespace, .. } = pods[0];
+        let PodMetadata { name, namespace, .. } = pods[0];
         tracing::warn!("pod {name} in namespace {namespace}{others} counts as unrecorded: {why}");
     }
 }
@@ -249,12 +246,11 @@ fn unjudged(
     }
 }
 
-fn record(pod: &PodMetadata, identity: &PodIdentity) -> Result<Record, Unrecorded> {
-    let record = Record::parse(pod.record().ok_or(Unrecorded::None)?);
-    record.map_err(Unrecorded::from).and_then(|record| {
-        record.check(identity)?;
-        Ok(record)
-    })
+/// The record of a pod, where it has one that is its own.
+fn record(pod: &PodMetadata) -> Result<Record, Unrecorded> {
+    let record = Record::parse(pod.record().ok_or(Unrecorded::None)?)?;
+    record.check(&pod.identity())?;
+    Ok(record)
 }
 
 /// The candidates in full; and those that are left out, or whose options are not understood.
@@ -271,8 +267,8 @@ async fn extract<'a>(
         pods::fetch(client, inventory, &wanted),
         Surroundings::fetch(client, inventory.namespace.as_deref(), &workloads),
     )?;
-    let (mut pods, mut others) = (Vec::new(), Vec::new());
-    for Candidate { metadata, identity, record } in candidates {
+    let (mut pods, mut others) = (Vec::with_capacity(candidates.len()), Vec::new());
+    for Candidate { metadata, record } in candidates {
         let namespace = &metadata.namespace;
         // A pod that is gone or has ended meanwhile has no verdict; nor has another of its name.
         let pod = fetched.remove(metadata.uid()).filter(FetchedPod::is_live);
@@ -292,7 +288,7 @@ async fn extract<'a>(
         let around = surroundings.options(&inventory.workload(metadata));
         let extracted = around
             .map_err(Unjudged::from)
-            .and_then(|around| pods::extract(pod, identity, record, &around, ignored));
+            .and_then(|around| pods::extract(pod, metadata.identity(), record, &around, ignored));
         match (extracted, unclear) {
             (Err(problem), _) | (Ok(_), Some(problem)) => {
                 let unknown = unjudged(inventory, metadata, Verdict::Unknown, Certainty::Inferred);

@@ -31,7 +31,7 @@ pub fn judge(
     lag: Lag,
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for (source, modes) in selection(&pod.references) {
+    for (source, modes) in selection(&*pod.references) {
         for mode in modes.into_keys() {
             let references = pod.references.iter().filter(|r| r.source == source && r.mode == mode).collect();
             let used = Use { pod, sources, source: &source, mode, references, hash_key, lag: lag.of(mode) };
@@ -211,7 +211,7 @@ impl<'a> Use<'a> {
     }
 
     pub(super) fn run(&self, reference: &Reference) -> Option<Run> {
-        self.pod.runs.get(&reference.container).copied()
+        self.pod.runs.get(&reference.container)
     }
 
     pub(super) fn has_started(&self, reference: &Reference) -> bool {

@@ -50,10 +50,10 @@ fn references() -> impl Strategy<Value = Vec<Reference>> {
     vec(reference, 1..5)
 }
 
-fn runs() -> impl Strategy<Value = BTreeMap<String, Run>> {
+fn runs() -> impl Strategy<Value = Runs> {
     let run = (prop::option::of(0..400i64), 0..3u32)
         .prop_map(|(started, restarts)| Run { started_at: started.map(at), restarts });
-    proptest::collection::btree_map("[cd]", run, 0..3)
+    proptest::collection::btree_map("[cd]", run, 0..3).prop_map(Runs::from_iter)
 }
 
 /// What a source may have become.
@@ -112,12 +112,7 @@ fn states(map: &Option<Now>, secret: &Option<Now>) -> BTreeMap<SourceId, SourceS
     [state(SourceId::config_map("m"), map), state(SourceId::secret("s"), secret)].into()
 }
 
-fn pod(
-    references: Vec<Reference>,
-    runs: BTreeMap<String, Run>,
-    record: Result<Record, Unrecorded>,
-    rereads: bool,
-) -> Pod {
+fn pod(references: Vec<Reference>, runs: Runs, record: Result<Record, Unrecorded>, rereads: bool) -> Pod {
     let identity = PodIdentity {
         namespace: NAMESPACE.to_owned(),
         name: "p".to_owned(),
@@ -125,7 +120,7 @@ fn pod(
         controller: Some("o".to_owned()),
         created_at: at(0),
     };
-    Pod { identity, references, runs, record, rereads, doubts: Default::default() }
+    Pod { identity, references: references.into(), runs, record, rereads, doubts: Default::default() }
 }
 
 /// What admission writes about the references when the sources hold this.
@@ -166,7 +161,7 @@ proptest! {
         references in references(), runs in runs(), map in now(), secret in now(), rereads in any::<bool>(),
     ) {
         let record = Record::parse(&text).map_err(Unrecorded::from).and_then(|record| {
-            let pod = pod(vec![], BTreeMap::new(), Err(Unrecorded::None), false);
+            let pod = pod(vec![], Runs::default(), Err(Unrecorded::None), false);
             record.check(&pod.identity).map_err(Unrecorded::from).map(|()| record)
         });
         // A mutation may leave it whole: then it is understood.
@@ -234,12 +229,12 @@ proptest! {
         let Some(now) = now.map(written) else { return Ok(()) };
         let now = Now { uid: "u1".to_owned(), version: "2".to_owned(), ..now };
         let run = Run { started_at: Some(at(2)), restarts: 0 };
-        let runs = [("c".to_owned(), run), ("d".to_owned(), run)].into();
+        let runs = Runs::from_iter([("c".to_owned(), run), ("d".to_owned(), run)]);
         let record = recorded(&references, &before, &hash_key(1));
         let pod = pod(references, runs, Ok(record), false);
         let now = Some(now);
         for finding in judge(&pod, &states(&now, &now), Some(&hash_key(1)), Lag::default()) {
-            let keys = &selection(&pod.references)[&finding.source][&finding.mode];
+            let keys = &selection(&*pod.references)[&finding.source][&finding.mode];
             let visible = |data: &Data| {
                 data.iter().filter(|(key, _)| keys.contains(key)).map(|(k, v)| (k.clone(), v.clone())).collect::<Data>()
             };

@@ -42,6 +42,11 @@ impl Helm {
         Ok(Self { binary: folder.join("helm"), home, kubeconfig })
     }
 
+    /// Where it lies, for a PATH.
+    pub fn folder(&self) -> Option<&Path> {
+        self.binary.parent()
+    }
+
     /// Runs a command and gives what it wrote, whether it succeeds or not.
     pub async fn output(&self, arguments: &[&str]) -> Result<Output> {
         let mut command = Command::new(&self.binary);

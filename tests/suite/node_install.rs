@@ -7,6 +7,8 @@ mod beside;
 mod by_plugin;
 #[path = "node_install/creation.rs"]
 mod creation;
+#[path = "node_install/quickstart.rs"]
+mod quickstart;
 #[path = "node_install/traces.rs"]
 mod traces;
 

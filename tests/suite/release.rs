@@ -241,6 +241,10 @@ fn the_dockerfile_and_the_build_without_an_engine_define_one_image() -> Result<(
     let build = dockerfile.split("FROM scratch").next().context("no build stage")?;
     assert_eq!(packages(build), packages(&script));
     assert_eq!(packages(build).len(), 2, "one of the binaries is not in the image");
+    // One C library, linked in the same way.
+    let flags = |text: &str| text.split("RUSTFLAGS=\"").nth(1)?.split('"').next().map(str::to_owned);
+    assert_eq!(flags(build).context("no flags")?, flags(&script).context("no flags")?);
+    assert!(build.contains("\nFROM rust:${RUST}-slim-bookworm AS build\n"), "another C library");
     let user = script.lines().find_map(|line| line.strip_prefix("user=")).context("no user")?;
     assert!(dockerfile.contains(&format!("\nUSER {user}\n")), "the user is not {user}");
     assert!(dockerfile.ends_with("ENTRYPOINT [\"/kubectl-reload-webhook\"]\n"));

@@ -91,7 +91,7 @@ impl Session<'_> {
                 workloads.entry(&pod.workload).or_default().push((pod, grounds));
             }
         }
-        let secrets = workloads.values().flatten().flat_map(|(_, grounds)| &grounds.pod.references);
+        let secrets = workloads.values().flatten().flat_map(|(_, grounds)| grounds.pod.references.iter());
         let hash_keys = match secrets.into_iter().any(|used| used.source.kind == SourceKind::Secret) {
             true => self.hash_keys().await,
             false => None,
@@ -127,7 +127,7 @@ impl Session<'_> {
         let dates = seen.iter().filter_map(|seen| seen.as_ref().ok()?.1);
         let at = dates.min().unwrap_or_else(Timestamp::now);
         let at = Timestamp::from_second(at.as_second()).unwrap_or(at);
-        let used = pods.iter().flat_map(|(_, grounds)| &grounds.pod.references);
+        let used = pods.iter().flat_map(|(_, grounds)| grounds.pod.references.iter());
         let ids: BTreeSet<&SourceId> = used.map(|reference| &reference.source).collect();
         let read = futures::stream::iter(ids).map(async |id| (id.clone(), self.read(namespace, id).await));
         let sources: BTreeMap<SourceId, SourceState> = read.buffer_unordered(PARALLEL).collect().await;
@@ -215,7 +215,7 @@ fn planned(pod: &SurveyedPod) -> Outcome {
         return Outcome::LeftAlone("it is left out on request".to_owned());
     }
     // What metadata settled has a record.
-    let Some(Grounds { pod: judged, .. }) = &pod.grounds else { return Outcome::Recorded };
+    let Some(Grounds { pod: judged, .. }) = pod.grounds.as_deref() else { return Outcome::Recorded };
     match &judged.record {
         Ok(_) => Outcome::Recorded,
         // Of a newer version of this project, which knows it.

@@ -20,6 +20,9 @@ mod protobuf;
 
 pub(crate) use protobuf::{ObjectMeta, OwnerReference, text};
 
+/// Asks for objects in full.
+const OBJECTS: &str = "application/json";
+
 /// Asks for metadata only, of a list.
 const METADATA_LIST: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 
@@ -53,7 +56,7 @@ pub(crate) async fn list_metadata<T: DeserializeOwned + Send + 'static>(
     resource: Resource<'_>,
     query: &[(&str, &str)],
 ) -> Result<Vec<T>, ApiError> {
-    list(client, resource, query, METADATA_LIST).await
+    list(client, resource, query, METADATA_LIST, |object| object).await
 }
 
 /// The same of a long list, in the least time: what is kept of an object's metadata is made of either
@@ -71,8 +74,7 @@ where
     if content_type.is_some_and(|value| value.as_bytes().starts_with(protobuf::MEDIA_TYPE.as_bytes())) {
         return read(resource, response, protobuf::read).await;
     }
-    let items: Vec<Item<T>> = read(resource, response, json::read).await?;
-    Ok(items.into_iter().map(|item| item.metadata).collect())
+    read(resource, response, |reader| json::read(reader, |item: Item<T>| item.metadata)).await
 }
 
 /// What is wanted of every object of a list.
@@ -81,16 +83,28 @@ pub(crate) async fn list_objects<T: DeserializeOwned + Send + 'static>(
     resource: Resource<'_>,
     query: &[(&str, &str)],
 ) -> Result<Vec<T>, ApiError> {
-    list(client, resource, query, "application/json").await
+    list(client, resource, query, OBJECTS, |object| object).await
 }
 
-async fn list<T: DeserializeOwned + Send + 'static>(
+/// What is kept of every object of a long list, as it comes.
+pub(crate) async fn list_objects_kept<T: DeserializeOwned, U: Send + 'static>(
+    client: &Client,
+    resource: Resource<'_>,
+    query: &[(&str, &str)],
+    keep: impl FnMut(T) -> U + Send + 'static,
+) -> Result<Vec<U>, ApiError> {
+    list(client, resource, query, OBJECTS, keep).await
+}
+
+async fn list<T: DeserializeOwned, U: Send + 'static>(
     client: &Client,
     resource: Resource<'_>,
     query: &[(&str, &str)],
     accept: &str,
-) -> Result<Vec<T>, ApiError> {
-    read(resource, send(client, resource, query, accept).await?, json::read).await
+    keep: impl FnMut(T) -> U + Send + 'static,
+) -> Result<Vec<U>, ApiError> {
+    let response = send(client, resource, query, accept).await?;
+    read(resource, response, |reader| json::read(reader, keep)).await
 }
 
 async fn send(
@@ -108,7 +122,7 @@ async fn send(
 async fn read<T: Send + 'static>(
     resource: Resource<'_>,
     response: Response<Body>,
-    items: fn(Box<dyn Read + Send>) -> Result<Vec<T>, ItemsError>,
+    items: impl FnOnce(Box<dyn Read + Send>) -> Result<Vec<T>, ItemsError> + Send + 'static,
 ) -> Result<Vec<T>, ApiError> {
     let chunks = response.into_body().into_data_stream().map_err(io::Error::other);
     let reader = Box::new(SyncIoBridge::new(StreamReader::new(chunks)));

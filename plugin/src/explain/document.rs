@@ -157,7 +157,11 @@ impl ExplainedPod {
                 .and_then(|record| record.as_ref().ok())
                 .map(|record| RecordEntry { at: record.at, by: record.by }),
             unrecorded: record.and_then(|record| record.as_ref().err()).map(why),
-            sources: pod.findings.iter().map(|finding| SourceEntry::of(finding, &pod.grounds)).collect(),
+            sources: pod
+                .findings
+                .iter()
+                .map(|finding| SourceEntry::of(finding, pod.grounds.as_deref()))
+                .collect(),
         }
     }
 }
@@ -173,8 +177,8 @@ fn why(unrecorded: &Unrecorded) -> String {
 }
 
 impl SourceEntry {
-    fn of(finding: &Finding, grounds: &Option<Grounds>) -> Self {
-        let references = grounds.iter().flat_map(|grounds| &grounds.pod.references);
+    fn of(finding: &Finding, grounds: Option<&Grounds>) -> Self {
+        let references = grounds.iter().flat_map(|grounds| grounds.pod.references.iter());
         let of_finding = references
             .filter(|reference| reference.source == finding.source && reference.mode == finding.mode);
         let evidence = &finding.evidence;

@@ -70,8 +70,7 @@ fn reached<'a>(
     pod: &'a SurveyedPod,
 ) -> Reached<'a> {
     let unchanged = (before.verdict, before.certainty);
-    let references =
-        pod.grounds.as_ref().map(|grounds| grounds.pod.references.as_slice()).unwrap_or_default();
+    let references = pod.grounds.as_ref().map(|grounds| &*grounds.pod.references).unwrap_or_default();
     // Where metadata settled the pod, it did so for all uses.
     let settled =
         if before.findings.is_empty() { unchanged } else { (Verdict::Current, Certainty::Recorded) };

@@ -19,11 +19,7 @@ pub(super) fn at(second: i64) -> Timestamp {
 }
 
 /// The pod `p` of the controller `o`.
-pub(super) fn pod(
-    references: Vec<Reference>,
-    runs: BTreeMap<String, Run>,
-    record: Result<Record, Unrecorded>,
-) -> Pod {
+pub(super) fn pod(references: Vec<Reference>, runs: Runs, record: Result<Record, Unrecorded>) -> Pod {
     let identity = PodIdentity {
         namespace: "x".to_owned(),
         name: "p".to_owned(),
@@ -31,7 +27,7 @@ pub(super) fn pod(
         controller: Some("o".to_owned()),
         created_at: at(0),
     };
-    Pod { identity, references, runs, record, rereads: false, doubts: BTreeMap::new() }
+    Pod { identity, references: references.into(), runs, record, rereads: false, doubts: BTreeMap::new() }
 }
 
 /// Its record.

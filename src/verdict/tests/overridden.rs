@@ -31,7 +31,7 @@ impl Late {
         };
         let references =
             vec![from(&early, self.prefixes[0], "c"), from(&late, self.prefixes[1], self.container)];
-        let runs = [("c".to_owned(), Run { started_at: Some(at(2)), restarts: 0 })].into();
+        let runs = Runs::from_iter([("c".to_owned(), Run { started_at: Some(at(2)), restarts: 0 })]);
         let before = self.early.0.map_or(SourceRecord::Absent, |data| had(&config_map(data)));
         let recorded = [(early.clone(), before), (late.clone(), had(&self.had))].into();
         let now =
@@ -79,7 +79,7 @@ fn many_entries_cost_no_more_than_one_walk() {
     let references = (0..5_000)
         .map(|_| Reference { prefix: Some(String::new()), ..reference(&many, Keys::all()) })
         .collect();
-    let runs = [("c".to_owned(), Run { started_at: Some(at(2)), restarts: 0 })].into();
+    let runs = Runs::from_iter([("c".to_owned(), Run { started_at: Some(at(2)), restarts: 0 })]);
     let record = record([(many.clone(), read([(Mode::Env, used)].into()))].into());
     let states = [(many, SourceState::Present(source("2", Some(50), content("b"), &[])))].into();
     let findings = judge(&pod(references, runs, Ok(record)), &states, None, Lag::default());

@@ -218,7 +218,7 @@ impl Scene {
         self.users.iter().map(reference).collect()
     }
 
-    fn runs(&self) -> BTreeMap<String, Run> {
+    fn runs(&self) -> Runs {
         let other = ("other".to_owned(), Run { started_at: Some(at(1)), restarts: 0 });
         let run = |user: &User| Run { started_at: user.started.map(at), restarts: user.restarts };
         self.users.iter().map(|user| (user.container.to_owned(), run(user))).chain([other]).collect()

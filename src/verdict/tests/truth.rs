@@ -117,7 +117,7 @@ impl History {
             ..reference(&id, Keys::one("k"))
         }];
         let record = if self.recorded { Ok(record) } else { Err(Unrecorded::None) };
-        let pod = pod(references, [("c".to_owned(), run)].into(), record);
+        let pod = pod(references, Runs::from_iter([("c".to_owned(), run)]), record);
         let now = source(&version(1000), self.last_write(), content(self.value(1000)), &["k"]);
         let now = Source { created_at: at(self.created()), ..now };
         judge(&pod, &[(id, SourceState::Present(now))].into(), None, Lag::default()).remove(0)

@@ -57,7 +57,7 @@ fn a_run_is_told_once_for_each_container() {
         ..objects::reference(&source, Keys::all())
     };
     let run = |second| Run { started_at: Some(objects::at(second)), restarts: 0 };
-    let runs = [("c".to_owned(), run(2)), ("d".to_owned(), run(3))].into();
+    let runs = Runs::from_iter([("c".to_owned(), run(2)), ("d".to_owned(), run(3))]);
     let pod = objects::pod(vec![of("d"), of("c"), of("d"), of("c")], runs, Err(Unrecorded::None));
     let findings = judge(&pod, &[(source, SourceState::Absent)].into(), None, Lag::default());
     let told: Vec<&str> = findings[0].evidence.runs.iter().map(|(container, _)| container.as_str()).collect();

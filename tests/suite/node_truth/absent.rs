@@ -4,8 +4,8 @@ use reload_tests::Workload;
 use reload_tests::manifest::config_map;
 use serde_json::json;
 
-use super::place::{ENV_LAG, Place};
-use super::scenario::{Runs, Scenario, scenario};
+use super::place::{ENV_LAG, ENV_RULE, Place};
+use super::scenario::{Runs, Scenario, scenario, too_close};
 
 pub(crate) fn scenarios() -> Vec<Scenario> {
     use Runs::{Current, Old};
@@ -112,7 +112,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
                 p.recreate(p.painted("blue")).await
             })
         }),
-        scenario("required key, late", Current, "Unknown inferred configmap written about", |p| {
+        too_close("required key, late", Current, ENV_RULE, |p| {
             Box::pin(async {
                 p.put(config_map(p.name(), &[("size", "1")])).await?;
                 p.begin(p.env()).await?;

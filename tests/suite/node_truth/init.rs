@@ -4,8 +4,8 @@ use reload_tests::Workload;
 use reload_tests::node::witness::container;
 use serde_json::{Value, json};
 
-use super::place::{ENV_LAG, Place};
-use super::scenario::{Runs, Scenario, scenario};
+use super::place::{ENV_LAG, ENV_RULE, Place};
+use super::scenario::{Runs, Scenario, scenario, too_close};
 
 /// A main container that starts later than this after its record is not taken for the pod's first
 /// start.
@@ -45,20 +45,15 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
                 p.prepare().await
             })
         }),
-        scenario(
-            "init, changed right before the start",
-            Runs::Either,
-            "Unknown inferred configmap written about",
-            |p| {
-                Box::pin(async {
-                    p.put(p.painted("red")).await?;
-                    p.begin(behind(p, init(&[]))).await?;
-                    p.namespace().runs(&p.workload(), "prepare").await?;
-                    p.paint("blue").await?;
-                    p.prepare().await
-                })
-            },
-        ),
+        too_close("init, changed right before the start", Runs::Either, ENV_RULE, |p| {
+            Box::pin(async {
+                p.put(p.painted("red")).await?;
+                p.begin(behind(p, init(&[]))).await?;
+                p.namespace().runs(&p.workload(), "prepare").await?;
+                p.paint("blue").await?;
+                p.prepare().await
+            })
+        }),
         scenario(
             "init, changed since it was done",
             Old,

@@ -7,8 +7,8 @@ use kube::ResourceExt;
 use reload_tests::webhook::RECORD;
 use serde_json::json;
 
-use super::place::{ENV_LAG, FILES_LAG, Place};
-use super::scenario::{Runs, Scenario, scenario};
+use super::place::{ENV_LAG, ENV_RULE, FILES_LAG, Place};
+use super::scenario::{Runs, Scenario, scenario, too_close};
 
 pub(crate) fn scenarios() -> Vec<Scenario> {
     use Runs::{Current, Old};
@@ -27,7 +27,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
                 p.deploy(p.env()).await
             })
         }),
-        scenario("unrecorded, written about when it started", Current, "Unknown inferred", |p| {
+        too_close("unrecorded, written about when it started", Current, ENV_RULE, |p| {
             Box::pin(p.start(p.env()))
         }),
         scenario("unrecorded, changed", Old, "Drifted inferred configmap written since the start", |p| {

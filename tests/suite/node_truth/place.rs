@@ -19,10 +19,13 @@ const LIMIT: Duration = Duration::from_secs(90);
 /// With its default settings, the kubelet takes up to about 90 s to update a mounted directory.
 const FILES: Duration = Duration::from_secs(180);
 
-/// After that many seconds, a start has certainly read the last write, by the product's own rule.
-/// Both times have whole seconds.
-pub(crate) const ENV_LAG: i64 = 10 + 2;
-pub(crate) const FILES_LAG: i64 = 150 + 2;
+/// After so many seconds, a start has read the last write, by the product's own rule.
+pub(crate) const ENV_RULE: i64 = 10;
+pub(crate) const FILES_RULE: i64 = 150;
+
+/// After that many, it certainly has: both times have whole seconds.
+pub(crate) const ENV_LAG: i64 = ENV_RULE + 2;
+pub(crate) const FILES_LAG: i64 = FILES_RULE + 2;
 
 pub(crate) struct Place<'a> {
     node: &'a Node,
@@ -143,6 +146,13 @@ impl<'a> Place<'a> {
         sources.patch(&self.name, &PatchParams::default(), &Patch::Merge(patch)).await?;
         self.event.set(Timestamp::now());
         Ok(())
+    }
+
+    /// When the ConfigMap was last written, by itself; where there is none, when something was last done.
+    pub(crate) async fn written(&self) -> Result<Timestamp> {
+        let map = self.namespace.api::<ConfigMap>().get_opt(&self.name).await?;
+        let entries = map.and_then(|map| map.metadata.managed_fields).into_iter().flatten();
+        Ok(entries.filter_map(|entry| entry.time).map(|time| time.0).max().unwrap_or(self.event.get()))
     }
 
     /// Takes the ConfigMap away.

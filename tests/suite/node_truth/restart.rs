@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::place::{ENV_LAG, FILES_LAG};
-use super::scenario::{Runs, Scenario, scenario};
+use super::place::{ENV_LAG, ENV_RULE, FILES_LAG, FILES_RULE};
+use super::scenario::{Runs, Scenario, scenario, too_close};
 
 pub(crate) fn scenarios() -> Vec<Scenario> {
     use Runs::{Current, Either, Old};
@@ -24,19 +24,14 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
                 p.crash().await
             })
         }),
-        scenario(
-            "directory, restarted once it followed",
-            Current,
-            "Unknown inferred configmap written about",
-            |p| {
-                Box::pin(async {
-                    p.start(p.directory()).await?;
-                    p.paint("blue").await?;
-                    p.followed("blue").await?;
-                    p.crash().await
-                })
-            },
-        ),
+        too_close("directory, restarted once it followed", Current, FILES_RULE, |p| {
+            Box::pin(async {
+                p.start(p.directory()).await?;
+                p.paint("blue").await?;
+                p.followed("blue").await?;
+                p.crash().await
+            })
+        }),
         scenario("directory, changed and back around a restart", Old, "Unknown inferred", |p| {
             Box::pin(async {
                 p.start(p.directory()).await?;
@@ -46,30 +41,20 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
                 p.paint("red").await
             })
         }),
-        scenario(
-            "directory, restarted right after a change",
-            Either,
-            "Unknown inferred configmap written about",
-            |p| {
-                Box::pin(async {
-                    p.start(p.directory()).await?;
-                    p.paint("blue").await?;
-                    p.crash().await
-                })
-            },
-        ),
-        scenario(
-            "subPath, restarted right after a change",
-            Either,
-            "Unknown inferred configmap written about",
-            |p| {
-                Box::pin(async {
-                    p.start(p.sub_path()).await?;
-                    p.paint("blue").await?;
-                    p.crash().await
-                })
-            },
-        ),
+        too_close("directory, restarted right after a change", Either, FILES_RULE, |p| {
+            Box::pin(async {
+                p.start(p.directory()).await?;
+                p.paint("blue").await?;
+                p.crash().await
+            })
+        }),
+        too_close("subPath, restarted right after a change", Either, FILES_RULE, |p| {
+            Box::pin(async {
+                p.start(p.sub_path()).await?;
+                p.paint("blue").await?;
+                p.crash().await
+            })
+        }),
         scenario("env, restarted before a change", Old, "Drifted inferred configmap changed: ~colour", |p| {
             Box::pin(async {
                 p.start(p.env()).await?;
@@ -77,18 +62,13 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
                 p.paint("blue").await
             })
         }),
-        scenario(
-            "env, restarted right after a change",
-            Either,
-            "Unknown inferred configmap written about",
-            |p| {
-                Box::pin(async {
-                    p.start(p.env()).await?;
-                    p.paint("blue").await?;
-                    p.crash().await
-                })
-            },
-        ),
+        too_close("env, restarted right after a change", Either, ENV_RULE, |p| {
+            Box::pin(async {
+                p.start(p.env()).await?;
+                p.paint("blue").await?;
+                p.crash().await
+            })
+        }),
         scenario("env, restarted well after a change", Current, "Current inferred", |p| {
             Box::pin(async {
                 p.start(p.env()).await?;

@@ -47,6 +47,11 @@ pub(crate) async fn truth(place: &Place<'_>) -> Result<Truth> {
 }
 
 impl Truth {
+    /// When the containers started.
+    pub(crate) fn starts(&self) -> impl Iterator<Item = Timestamp> {
+        self.0.iter().map(|seen| seen.started)
+    }
+
     /// Whether every container runs on what is there now.
     pub(crate) fn is_current(&self) -> bool {
         self.0.iter().all(|seen| seen.has == seen.would_have)

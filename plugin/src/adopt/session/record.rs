@@ -37,7 +37,7 @@ pub(super) fn record(now: &Pod, judged: &verdict::Pod, takes: &Takes<'_>) -> Res
         (id, record)
     };
     let mut sources: BTreeMap<SourceId, SourceRecord> =
-        selection(&judged.references).into_iter().map(of_source).collect();
+        selection(&*judged.references).into_iter().map(of_source).collect();
     // What was not judged, as it is left out by an option, is not vouched for either.
     for id in used(now, takes) {
         sources.entry(id).or_insert(SourceRecord::Unread(Unread::Other));

@@ -10,28 +10,32 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use super::ItemsError;
 use super::buffer::Buffer;
 
-/// The `items` of a list: an object that may have other fields, which are skipped. `null` is none.
+/// What is kept of the `items` of a list: an object that may have other fields, which are skipped. `null`
+/// is none.
 ///
 /// # Errors
 /// When reading fails, or what is read is no such list.
-pub(super) fn read<T: DeserializeOwned>(reader: impl Read) -> Result<Vec<T>, ItemsError> {
-    Text(Buffer::new(reader)).list()
+pub(super) fn read<T: DeserializeOwned, U>(
+    reader: impl Read,
+    keep: impl FnMut(T) -> U,
+) -> Result<Vec<U>, ItemsError> {
+    Text(Buffer::new(reader)).list(keep)
 }
 
 /// JSON of which a piece is in the buffer.
 struct Text<R>(Buffer<R>);
 
 impl<R: Read> Text<R> {
-    fn list<T: DeserializeOwned>(mut self) -> Result<Vec<T>, ItemsError> {
+    fn list<T: DeserializeOwned, U>(mut self, mut keep: impl FnMut(T) -> U) -> Result<Vec<U>, ItemsError> {
         let mut items = None;
         self.expect(b'{')?;
         loop {
             let field: String = self.value()?;
             self.expect(b':')?;
             if field == "items" && self.peek()? == Some(b'[') {
-                items = Some(self.array()?);
+                items = Some(self.array(&mut keep)?);
             } else if field == "items" {
-                items = Some(self.value::<Option<Vec<T>>>()?.unwrap_or_default());
+                items = Some(self.value::<Option<Vec<T>>>()?.into_iter().flatten().map(&mut keep).collect());
             } else {
                 self.value::<IgnoredAny>()?;
             }
@@ -45,7 +49,7 @@ impl<R: Read> Text<R> {
         }
     }
 
-    fn array<T: DeserializeOwned>(&mut self) -> Result<Vec<T>, ItemsError> {
+    fn array<T: DeserializeOwned, U>(&mut self, mut keep: impl FnMut(T) -> U) -> Result<Vec<U>, ItemsError> {
         let mut items = Vec::new();
         self.expect(b'[')?;
         if self.peek()? == Some(b']') {
@@ -53,7 +57,7 @@ impl<R: Read> Text<R> {
             return Ok(items);
         }
         loop {
-            items.push(self.value()?);
+            items.push(keep(self.value()?));
             if !self.is_followed(b']')? {
                 return Ok(items);
             }
@@ -128,8 +132,7 @@ mod tests {
         {"name": "a", "more": "\"]}"}, {"more": null, "name": "Ü\u00fc\\"}] , "last": {}} "#;
 
     fn names(json: &str, piece: usize) -> Result<Vec<String>, ItemsError> {
-        let items: Vec<Item> = Text(Buffer::by(piece, json.as_bytes())).list()?;
-        Ok(items.into_iter().map(|item| item.name).collect())
+        Text(Buffer::by(piece, json.as_bytes())).list(|item: Item| item.name)
     }
 
     #[test]
@@ -184,7 +187,7 @@ mod tests {
             }
         }
         let begun = br#"{"items": [{"name": "a"}, {"na"#;
-        let broken = Text(Buffer::by(8, begun.chain(Broken))).list::<Item>();
+        let broken = Text(Buffer::by(8, begun.chain(Broken))).list(|item: Item| item);
         assert!(
             matches!(broken, Err(ItemsError::Cut(error)) if error.kind() == io::ErrorKind::ConnectionReset)
         );

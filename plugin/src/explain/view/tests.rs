@@ -43,8 +43,8 @@ fn pod(name: &str, created: i64) -> SurveyedPod {
     };
     let judged = Pod {
         identity,
-        references: Vec::new(),
-        runs: [("app".to_owned(), run)].into(),
+        references: [].into(),
+        runs: [("app".to_owned(), run)].into_iter().collect(),
         record: Err(Unrecorded::None),
         rereads: false,
         doubts: Default::default(),
@@ -62,7 +62,7 @@ fn pod(name: &str, created: i64) -> SurveyedPod {
         certainty: Certainty::Inferred,
         findings: vec![finding],
         problem: None,
-        grounds: Some(Grounds { pod: judged, resource_version: "1".to_owned() }),
+        grounds: Some(Box::new(Grounds { pod: judged, resource_version: "1".to_owned() })),
     }
 }
 

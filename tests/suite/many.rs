@@ -1,0 +1,109 @@
+//! Thousands of workloads on a real control plane: each is told, and what is restarted is what drifted.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use futures::{StreamExt, TryStreamExt};
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{Api, ListParams, PostParams};
+use reload_tests::manifest::config_map;
+use reload_tests::{Cluster, ClusterOptions, Namespace, Source, Workload, eventually};
+use serde_json::Value;
+
+const WORKLOADS: usize = 5000;
+/// ConfigMaps, each of which an equal share of the workloads uses.
+const SOURCES: usize = 250;
+/// Pods that a fake node takes, and fewer than it may.
+const ON_A_NODE: usize = 100;
+/// Requests under way at once.
+const PARALLEL: usize = 32;
+/// How long all of them may take to run on a slow machine.
+const LIMIT: Duration = Duration::from_secs(900);
+
+#[tokio::test]
+async fn of_five_thousand_workloads_those_that_drifted_are_told_and_restarted_alone() -> Result<()> {
+    let mut options = ClusterOptions { nodes: WORKLOADS.div_ceil(ON_A_NODE), ..ClusterOptions::default() };
+    options.flags.retain(|flag| !flag.contains("kube-api-qps") && !flag.contains("kube-api-burst"));
+    let faster = ["kube-controller-manager=kube-api-qps=2000", "kube-controller-manager=kube-api-burst=4000"];
+    options.flags.extend(faster.map(str::to_owned));
+    let cluster = Cluster::start(options).await?;
+    // It goes with its cluster: to empty it first would take as long as to fill it.
+    let ns = Namespace::create(&cluster, "many").await?;
+    let webhook = ns.webhook().await?;
+    ns.apply((0..SOURCES).map(|i| settings(i, "1"))).await?;
+    deploy(&ns).await?;
+
+    let status = ns.status().await?;
+    for i in 0..WORKLOADS {
+        assert_eq!(status.verdict(&workload(i))?, "Current recorded", "{i}");
+    }
+
+    ns.apply([settings(7, "2")]).await?;
+    let users: BTreeSet<String> = (0..WORKLOADS).filter(|i| i % SOURCES == 7).map(workload).collect();
+    assert_eq!(ns.status().await?.drifted().into_iter().collect::<BTreeSet<_>>(), strs(&users));
+    let used_by = ns.reload(&["used-by", "configmap/settings-7", "-o", "name"]).await?.success()?;
+    assert_eq!(used_by.stdout.lines().count(), users.len(), "{used_by}");
+
+    let before = pods(&ns).await?;
+    let sync = ns.reload(&["sync", "--yes", "--max-parallel", "20"]).await?.success()?;
+    assert_eq!(sync.stdout.matches(" restarted (").count(), users.len(), "{sync}");
+    let after = pods(&ns).await?;
+    let gone: BTreeSet<&str> = before.difference(&after).map(|(workload, _)| workload.as_str()).collect();
+    assert_eq!(gone, strs(&users));
+
+    ns.apply((0..SOURCES).map(|i| settings(i, "3"))).await?;
+    let table = ns.reload(&["status"]).await?.success()?;
+    assert_eq!(table.stdout.lines().filter(|line| line.contains(" Drifted ")).count(), WORKLOADS);
+    ensure!(table.stdout.contains("5000 workloads: 5000 on old configuration."), "no summary");
+    drop(webhook);
+    cluster.stop().await
+}
+
+fn workload(i: usize) -> String {
+    format!("deployment/web-{i}")
+}
+
+fn settings(i: usize, level: &str) -> Value {
+    config_map(&format!("settings-{i}"), &[("LOG_LEVEL", level)])
+}
+
+/// Makes all workloads, and waits until they run.
+async fn deploy(ns: &Namespace<'_>) -> Result<()> {
+    let deployments: Api<Deployment> = ns.api();
+    let create = async |i: usize| -> Result<()> {
+        let source = format!("settings-{}", i % SOURCES);
+        let manifest = Workload::deployment(&format!("web-{i}")).env_from(Source::config_map(&source));
+        let deployment = serde_json::from_value(manifest.manifest())?;
+        deployments.create(&PostParams::default(), &deployment).await?;
+        Ok(())
+    };
+    let created = futures::stream::iter((0..WORKLOADS).map(create)).buffer_unordered(PARALLEL);
+    created.try_collect::<()>().await?;
+    eventually("all of them run", LIMIT, async || {
+        let deployments = deployments.list(&ListParams::default()).await?.items;
+        let ready =
+            |of: &&Deployment| of.status.as_ref().is_some_and(|status| status.ready_replicas == Some(1));
+        let ready = deployments.iter().filter(ready).count();
+        ensure!(ready == WORKLOADS, "{ready} of {WORKLOADS} are ready");
+        Ok(())
+    })
+    .await
+}
+
+fn strs(all: &BTreeSet<String>) -> BTreeSet<&str> {
+    all.iter().map(String::as_str).collect()
+}
+
+/// The workload and uid of each pod that runs.
+async fn pods(ns: &Namespace<'_>) -> Result<BTreeSet<(String, String)>> {
+    let pods: Api<Pod> = ns.api();
+    let pods = pods.list_metadata(&ListParams::default()).await?.items;
+    let live = pods.into_iter().filter(|pod| pod.metadata.deletion_timestamp.is_none());
+    let app = |pod: kube::core::PartialObjectMeta<Pod>| {
+        let app = pod.metadata.labels?.remove("app")?;
+        Some((format!("deployment/{app}"), pod.metadata.uid?))
+    };
+    Ok(live.filter_map(app).collect())
+}
