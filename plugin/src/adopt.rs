@@ -13,7 +13,7 @@ use crate::dry_run::{DryRun, DryRunArgs};
 use crate::prompt::agrees;
 use crate::scope::ScopeArgs;
 use crate::survey::JudgementArgs;
-use crate::table::{emit, printable};
+use crate::table::emit;
 use outcome::{Document, Outcomes};
 use session::Session;
 
@@ -84,17 +84,13 @@ pub(crate) async fn run(args: AdoptArgs, connection: &ConnectionArgs) -> anyhow:
 
 /// Asks before pods of more than one workload are written to, as sync does.
 fn confirm(planned: &Outcomes, args: &AdoptArgs) -> anyhow::Result<()> {
-    let workloads = planned.ready();
-    if workloads.len() < 2 || args.yes || args.mode.dry_run != DryRun::None {
+    let ready = planned.ready();
+    if ready.workloads() < 2 || args.yes || args.mode.dry_run != DryRun::None {
         return Ok(());
     }
-    let pods: usize = workloads.iter().map(|(_, pods)| pods).sum();
-    for (workload, pods) in &workloads {
-        eprintln!("  {} ({pods} pods)", printable(workload));
-    }
-    let what = format!("{pods} pods of {} workloads", workloads.len());
+    eprint!("{}", ready.lines());
     anyhow::ensure!(
-        agrees(&format!("Write a record onto {what}?"), &format!("{what} are to be adopted"))?,
+        agrees(&format!("Write a record onto {ready}?"), &format!("{ready} are to be adopted"))?,
         "nothing was adopted"
     );
     Ok(())

@@ -5,6 +5,7 @@ mod plan;
 mod preparation;
 mod readiness;
 mod session;
+mod view;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -16,7 +17,6 @@ use crate::connection::{Connection, ConnectionArgs};
 use crate::document::Form;
 use crate::dry_run::{DryRun, DryRunArgs};
 use crate::installation::InstallationArgs;
-use crate::installation::found::Found;
 use crate::installation::objects::Objects;
 use crate::installation::rendering::{printed, render};
 use crate::installation::values::{Assignment, Values, help};
@@ -28,6 +28,7 @@ use crate::sync::parse_timeout;
 use crate::table::emit;
 use preparation::{Preparation, prepare};
 use session::Session;
+use view::View;
 
 /// The version that is installed.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -154,6 +155,7 @@ async fn apply(
     }
     let Connection { client, .. } = connection.connect().await?;
     let objects = Objects { client: &client };
+    let view = View { namespace: &namespace };
     let Preparation { found, plan, older } =
         prepare(&args, asked, &objects, &namespace, upgrade, voice.screen).await?;
     if mode != DryRun::None {
@@ -163,7 +165,7 @@ async fn apply(
     if !plan.is_empty() {
         voice.screen.show(&plan.text(mode, voice.paint_errors));
         if !args.yes {
-            let question = question(&found, &namespace, older);
+            let question = view.question(&found, older);
             anyhow::ensure!(agrees(&question, "This is to be written")?, "nothing was written");
         }
     }
@@ -174,22 +176,10 @@ async fn apply(
         namespace: &namespace,
         force: args.force_conflicts,
         wait: args.wait.then_some(args.timeout),
+        view,
         voice: &voice,
         interrupt: &interrupt,
         outage: &outage,
     };
     session.run(&plan, found.is_registered()).await
-}
-
-fn question(found: &Found, namespace: &str, older: bool) -> String {
-    match found.version() {
-        Some(version) if older => format!(
-            "Version {version} is installed in namespace {namespace}. Put the OLDER version {VERSION} in its place?"
-        ),
-        Some(version) if version != VERSION => {
-            format!("Upgrade from version {version} to {VERSION} in namespace {namespace}?")
-        }
-        Some(_) => format!("Change the installation in namespace {namespace}?"),
-        None => format!("Install version {VERSION} in namespace {namespace}?"),
-    }
 }

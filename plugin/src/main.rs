@@ -13,6 +13,8 @@ mod document;
 mod dry_run;
 mod explain;
 mod findings;
+#[cfg(test)]
+mod golden;
 mod immutable;
 mod install;
 mod installation;

@@ -2,13 +2,15 @@
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
+use crate::table::printable;
+
 /// Asks on standard error, and says whether the answer is yes; anything else is no.
 ///
 /// # Errors
 /// Where no terminal can be asked; `unasked` says what is to be done then.
 pub(crate) fn agrees(question: &str, unasked: &str) -> anyhow::Result<bool> {
     anyhow::ensure!(io::stdin().is_terminal(), "{unasked} and no terminal can be asked: pass --yes");
-    eprint!("{question} [y/N] ");
+    eprint!("{} [y/N] ", printable(question));
     io::stderr().flush()?;
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer)?;

@@ -1,5 +1,7 @@
 //! The report: pods rolled up to workloads, and what changed for each.
 
+#[cfg(test)]
+pub(crate) mod of_tests;
 mod rolling;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -6,6 +6,7 @@ mod outcome;
 mod refusal;
 mod selection;
 mod session;
+mod view;
 mod wait;
 mod write;
 
@@ -14,7 +15,6 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
-use reload_core::verdict::Verdict;
 
 use crate::clock::Clock;
 use crate::color::Paint;
@@ -27,15 +27,14 @@ use crate::prompt::agrees;
 use crate::report::WorkloadReport;
 use crate::scope::ScopeArgs;
 use crate::screen::Screen;
-use crate::status::what;
 use crate::survey::JudgementArgs;
 use crate::table::emit;
-use crate::workload::WorkloadName;
 use again::command;
 use outcome::{Outcome, Tally};
 pub(crate) use refusal::refusal;
 use selection::SelectionArgs;
 use session::Session;
+use view::{View, nothing, question};
 
 /// Restarts workloads that run on old configuration, oldest drift first.
 ///
@@ -143,12 +142,14 @@ pub(crate) async fn run(
     }
     let (ready, refused): (Vec<&WorkloadReport>, Vec<&WorkloadReport>) =
         drifted.into_iter().partition(|report| refusal(report, args.strategy).is_none());
+    let view = View { strategy: args.strategy, dry_run: args.mode.dry_run };
     let mut tally = Tally::default();
     for report in &refused {
-        if let Some(why) = refusal(report, args.strategy) {
-            screen.say(&format!("{} not restarted: {why}", label(&report.workload)))?;
-            tally.count(&Outcome::Refused(why));
+        let Some(outcome) = refusal(report, args.strategy).map(Outcome::Refused) else { continue };
+        if let Some(line) = view.sentence(report, &outcome) {
+            screen.say(&line)?;
         }
+        tally.count(&outcome);
     }
     if ready.len() > 1 && args.mode.dry_run == DryRun::None && !args.yes {
         confirm(&ready, screen)?;
@@ -164,6 +165,7 @@ pub(crate) async fn run(
         client: &client,
         writes: &writes,
         args: &args,
+        view,
         screen,
         paint,
         interrupt: &interrupt,
@@ -171,7 +173,7 @@ pub(crate) async fn run(
         clock: Clock::of(&client).await,
     };
     session.restart_all(&ready, &mut tally).await?;
-    screen.say(&tally.summary(args.mode.dry_run))?;
+    screen.say(&view.summary(&tally))?;
     if interrupt.is_raised() {
         screen.say(&format!("To go on: {}", command(std::env::args_os().skip(1))))?;
         return Ok(ExitCode::from(INTERRUPTED));
@@ -179,52 +181,14 @@ pub(crate) async fn run(
     Ok(if tally.is_bad { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }
 
-/// That there is nothing to do, and what else there is.
-fn nothing(reports: &[WorkloadReport], selection: &SelectionArgs) -> String {
-    let sure = |report: &WorkloadReport| report.is_drifted();
-    let possible = |report: &WorkloadReport| report.is_possibly_drifted() && !report.is_drifted();
-    let count =
-        |wanted: &dyn Fn(&WorkloadReport) -> bool| reports.iter().filter(|report| wanted(report)).count();
-    let counts = [
-        (count(&|report| report.verdict == Verdict::Rolling), "already rolling"),
-        (count(&sure), "on old configuration, and left out by --source or --only"),
-        (
-            count(&possible),
-            match selection.is_inferred_wanted() {
-                true => "possibly on old configuration, and left out by --source or --only",
-                false => {
-                    "possibly on old configuration, judged by times alone, and restarted by --inferred only"
-                }
-            },
-        ),
-        (count(&|report| report.verdict == Verdict::Unknown), "unknown"),
-    ];
-    let others = counts.into_iter().filter(|(count, _)| *count > 0);
-    let others: Vec<String> = others.map(|(count, what)| format!("{count} {what}")).collect();
-    match others.is_empty() {
-        true => "Nothing to restart.\n".to_owned(),
-        false => format!("Nothing to restart; {}: see kubectl reload status.\n", others.join("; ")),
-    }
-}
-
 fn confirm(ready: &[&WorkloadReport], screen: &Screen) -> anyhow::Result<()> {
-    for report in ready {
-        screen.tell(&format!("  {} ({})", label(&report.workload), causes(report)));
+    let (lines, question) = question(ready);
+    for line in lines {
+        screen.tell(&line);
     }
-    let question = format!("Restart these {} workloads?", ready.len());
     let unasked = format!("{} workloads are to be restarted", ready.len());
     anyhow::ensure!(agrees(&question, &unasked)?, "nothing was restarted");
     Ok(())
-}
-
-fn label(workload: &WorkloadName) -> String {
-    format!("{workload} in {}", workload.namespace)
-}
-
-fn causes(report: &WorkloadReport) -> String {
-    let texts: Vec<String> =
-        report.causes.iter().map(|cause| format!("{}: {}", cause.source, what(cause))).collect();
-    texts.join("; ")
 }
 
 #[cfg(test)]

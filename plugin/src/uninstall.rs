@@ -2,6 +2,7 @@
 
 mod leftovers;
 mod records;
+mod removal;
 mod secrets;
 mod session;
 
@@ -9,26 +10,20 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
-use reload_core::hash_key::HashKey;
 
-use crate::api::ApiError;
 use crate::connection::{Connection, ConnectionArgs};
 use crate::dry_run::{DryRun, DryRunArgs};
 use crate::install::Voice;
 use crate::installation::InstallationArgs;
-use crate::installation::found::{Found, Standing, is_applied};
-use crate::installation::object::{KINDS, NAMESPACE, Object};
+use crate::installation::found::Found;
 use crate::installation::objects::Objects;
 use crate::installation::rendering::render;
 use crate::installation::values::Values;
 use crate::interrupt::Interrupt;
 use crate::patience::Outage;
 use crate::prompt::agrees;
-use crate::screen::Screen;
 use crate::sync::parse_timeout;
-use leftovers::{Leftovers, leftovers};
-use records::{RecordedPod, recorded};
-use secrets::{OwnSecret, ownerless};
+use removal::Removal;
 use session::Session;
 
 /// Takes the webhook away: its registration first, its namespace last.
@@ -68,22 +63,6 @@ pub(crate) struct UninstallArgs {
     timeout: Duration,
 }
 
-/// What is to go.
-struct Removal {
-    /// In order: the registration first, without the namespace.
-    objects: Vec<Object>,
-    /// Those that the webhook has made and nobody owns.
-    secrets: Vec<OwnSecret>,
-    /// Why it is not known whether there are some.
-    unseen: Option<ApiError>,
-    /// Where it is part of the installation.
-    namespace: Option<Object>,
-    /// What else is in it.
-    leftovers: Leftovers,
-    /// Pods whose records are to go.
-    pods: Vec<RecordedPod>,
-}
-
 /// Runs the command.
 pub(crate) async fn run(
     args: UninstallArgs,
@@ -96,8 +75,10 @@ pub(crate) async fn run(
     let manifest = render(&namespace, &Values::default())?;
     let found = Found::at(&objects, &namespace, &manifest).await?;
     refuse(&found, &namespace)?;
-    let removal = removal(&args, &objects, &namespace, &found, &manifest).await?;
-    tell_what_stays(&found, &removal, voice.screen);
+    let removal = Removal::find(&args, &objects, &namespace, &found, &manifest).await?;
+    for line in removal.stays(&found) {
+        voice.screen.tell(&line);
+    }
     let lines = removal.lines("to be deleted");
     if lines.is_empty() {
         voice.screen.say(&format!("There is no installation in namespace {namespace}."))?;
@@ -133,61 +114,4 @@ fn refuse(found: &Found, namespace: &str) -> anyhow::Result<()> {
         anyhow::bail!("{} leads to namespace {other}: to uninstall from there pass -n {other}", object.id);
     }
     Ok(())
-}
-
-async fn removal(
-    args: &UninstallArgs,
-    objects: &Objects<'_>,
-    namespace: &str,
-    found: &Found,
-    manifest: &[Object],
-) -> Result<Removal, ApiError> {
-    let part = |object: &&Object| manifest.iter().any(|wanted| wanted.id == object.id) || is_applied(object);
-    let mut parts: Vec<Object> = found.installed().filter(part).cloned().collect();
-    parts.sort_by_key(|object| KINDS.iter().position(|kind| kind == object.id.kind));
-    let own = found.live.iter().find(|object| object.is(NAMESPACE));
-    let own = own.filter(|_| found.namespace == Standing::Ours && !args.keep_hash_key).cloned();
-    let (mut secrets, unseen) = match ownerless(objects.client, namespace).await {
-        Ok(secrets) => (secrets, None),
-        Err(error) if error.is_forbidden() => (Vec::new(), Some(error)),
-        Err(error) => return Err(error),
-    };
-    secrets.retain(|secret| !args.keep_hash_key || secret.name != HashKey::SECRET_NAME);
-    let leftovers = match own.is_some() {
-        true => leftovers(objects.client, namespace, &parts, &secrets).await,
-        false => Leftovers::default(),
-    };
-    let pods = if args.purge { recorded(objects.client).await? } else { Vec::new() };
-    Ok(Removal { objects: parts, secrets, unseen, namespace: own, leftovers, pods })
-}
-
-/// What has a name of the installation, and is not known to be part of it.
-fn tell_what_stays(found: &Found, removal: &Removal, screen: &Screen) {
-    let goes = |object: &Object| removal.objects.iter().any(|gone| gone.id == object.id);
-    for object in found.live.iter().filter(|object| !object.is(NAMESPACE) && !goes(object)) {
-        screen.tell(&format!("{} stays: nothing says that install has made it", object.id));
-    }
-    for error in found.unseen.iter().chain(&removal.unseen) {
-        screen.tell(&format!("Something may be left over: {error}"));
-    }
-    if removal.namespace.is_some()
-        && let Some(why) = removal.leftovers.why_kept()
-    {
-        screen.tell(&why);
-    }
-}
-
-impl Removal {
-    /// What goes, a line each.
-    fn lines(&self, words: &str) -> Vec<String> {
-        let namespace = self.namespace.iter().filter(|_| self.leftovers.why_kept().is_none());
-        let mut lines: Vec<String> =
-            self.objects.iter().map(|object| format!("{} {words}", object.id)).collect();
-        lines.extend(self.secrets.iter().map(|secret| format!("{secret} {words}")));
-        if !self.pods.is_empty() {
-            lines.push(format!("records of {} pods {words}", self.pods.len()));
-        }
-        lines.extend(namespace.map(|namespace| format!("{} {words}", namespace.id)));
-        lines
-    }
 }

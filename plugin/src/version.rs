@@ -124,3 +124,6 @@ fn text(document: &Document, namespace: &str) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests;

@@ -142,7 +142,7 @@ async fn what_is_unclear_is_left_alone_and_said_why() -> Result<()> {
         ensure!(record(&ns, "clear").await?.is_some());
         let rest = adopt(&ns, &["--yes"]).await?;
         ensure!(rest.stdout.contains("left out on request"), "{rest}");
-        let summary = "Of 4 pods: 0 adopted; 2 left alone; 1 had a record already; 1 use no source.";
+        let summary = "Of 4 pods: 0 adopted; 2 left alone; 1 had a record already; 1 uses no source.";
         ensure!(rest.stdout.contains(summary), "{rest}");
         for name in ["files", "ignored", "plain"] {
             ensure!(record(&ns, name).await?.is_none(), "{name}");

@@ -48,7 +48,7 @@ async fn an_installation_is_checked_piece_by_piece() -> Result<()> {
         for text in [
             "All is well",
             "fits the registration",
-            "1 of 1 have a record",
+            "1 of 1 has a record",
             "names a URL",
             "came back with its record",
         ] {

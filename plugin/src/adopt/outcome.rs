@@ -1,6 +1,7 @@
 //! What came of each pod, for people and for programs.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::Serialize;
 
@@ -52,18 +53,42 @@ impl Outcome {
 #[derive(Debug, Default)]
 pub(super) struct Outcomes(pub(super) BTreeMap<WorkloadName, BTreeMap<String, Outcome>>);
 
+/// Workloads of which pods are to be adopted, and how many.
+pub(super) struct Ready(Vec<(String, usize)>);
+
+impl Ready {
+    pub(super) fn workloads(&self) -> usize {
+        self.0.len()
+    }
+
+    /// A line for each workload.
+    pub(super) fn lines(&self) -> String {
+        let line =
+            |(workload, pods): &(String, usize)| format!("  {} ({})\n", printable(workload), so_many(*pods));
+        self.0.iter().map(line).collect()
+    }
+}
+
+/// In a few words.
+impl fmt::Display for Ready {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let pods = self.0.iter().map(|(_, pods)| pods).sum();
+        write!(f, "{} of {} workloads", so_many(pods), self.workloads())
+    }
+}
+
 impl Outcomes {
     pub(super) fn set(&mut self, workload: &WorkloadName, pod: &str, outcome: Outcome) {
         self.0.entry(workload.clone()).or_default().insert(pod.to_owned(), outcome);
     }
 
-    /// Workloads of which pods are to be adopted, and how many.
-    pub(super) fn ready(&self) -> Vec<(String, usize)> {
+    /// What is to be adopted.
+    pub(super) fn ready(&self) -> Ready {
         let ready = |pods: &BTreeMap<String, Outcome>| {
             pods.values().filter(|outcome| matches!(outcome, Outcome::Ready)).count()
         };
         let counts = self.0.iter().map(|(workload, pods)| (label(workload), ready(pods)));
-        counts.filter(|(_, pods)| *pods > 0).collect()
+        Ready(counts.filter(|(_, pods)| *pods > 0).collect())
     }
 
     pub(super) fn failed(&self) -> bool {
@@ -82,16 +107,21 @@ impl Outcomes {
 
     /// A line for each workload and reason, and a summary.
     pub(super) fn text(&self, dry_run: DryRun) -> String {
+        if self.0.is_empty() {
+            return "No pods found.\n".to_owned();
+        }
         let mut text = String::new();
         for (workload, pods) in &self.0 {
-            let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
+            let mut alike: BTreeMap<(&str, Option<&str>), usize> = BTreeMap::new();
             for outcome in pods.values() {
-                if let Some(line) = sentence(outcome, dry_run) {
-                    *reasons.entry(line).or_default() += 1;
+                if let Some(words) = words(outcome, dry_run) {
+                    *alike.entry((words, outcome.why())).or_default() += 1;
                 }
             }
-            for (line, count) in reasons {
-                let line = format!("{}: {} {line}", label(workload), so_many(count));
+            for ((words, why), count) in alike {
+                let each = if count > 1 { ", each" } else { "" };
+                let why = why.map(|why| format!("{each}: {why}")).unwrap_or_default();
+                let line = format!("{}: {} {words}{why}", label(workload), so_many(count));
                 text += &(printable(&line) + "\n");
             }
         }
@@ -101,12 +131,13 @@ impl Outcomes {
     fn summary(&self, dry_run: DryRun) -> String {
         let count = |name: &str| self.all().filter(|outcome| outcome.name() == name).count();
         let adopted = if dry_run == DryRun::None { "adopted" } else { "would be adopted" };
+        let unused = count("nothingToRecord");
         let parts = [
             (count("adopted"), adopted),
             (count("leftAlone"), "left alone"),
             (count("failed"), "failed"),
             (count("recorded"), "had a record already"),
-            (count("nothingToRecord"), "use no source"),
+            (unused, if unused == 1 { "uses no source" } else { "use no source" }),
         ];
         let parts: Vec<String> = parts
             .into_iter()
@@ -117,13 +148,14 @@ impl Outcomes {
     }
 }
 
-fn sentence(outcome: &Outcome, dry_run: DryRun) -> Option<String> {
+/// What is said of each pod; nothing of one that has nothing to be adopted.
+fn words(outcome: &Outcome, dry_run: DryRun) -> Option<&'static str> {
     match outcome {
-        Outcome::Adopted if dry_run == DryRun::None => Some("adopted".to_owned()),
-        Outcome::Adopted => Some("would be adopted".to_owned()),
-        Outcome::LeftAlone(why) => Some(format!("left alone: {why}")),
-        Outcome::Failed(why) => Some(format!("failed: {why}")),
-        _ => None,
+        Outcome::Adopted if dry_run == DryRun::None => Some("adopted"),
+        Outcome::Adopted => Some("would be adopted"),
+        Outcome::LeftAlone(_) => Some("left alone"),
+        Outcome::Failed(_) => Some("failed"),
+        Outcome::Ready | Outcome::Conflict | Outcome::Recorded | Outcome::NothingToRecord => None,
     }
 }
 
@@ -187,3 +219,6 @@ impl<'a> Document<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

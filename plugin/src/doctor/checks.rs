@@ -124,7 +124,8 @@ fn pods(facts: &Facts) -> Option<Finding> {
         Err(_) => return None,
         Ok(pods) => pods,
     };
-    let message = format!("{} of {} have a record", pods.recorded, pods.all);
+    let have = if pods.recorded == 1 { "has" } else { "have" };
+    let message = format!("{} of {} {have} a record", pods.recorded, pods.all);
     let installed = matches!(&facts.webhook, Ok(Some(_)));
     Some(match pods.recorded {
         0 if installed && pods.all > 0 => Finding::yellow(

@@ -36,7 +36,7 @@ pub(super) struct Explained {
     pub(super) label: String,
     pub(super) verdict: Verdict,
     pub(super) certainty: Certainty,
-    /// What keeps its rollout from going on.
+    /// What keeps its rollout from going on, or a pod from being judged.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) problem: Option<String>,
     pub(super) pods: Vec<ExplainedPod>,
@@ -156,7 +156,9 @@ impl ExplainedPod {
             record: record
                 .and_then(|record| record.as_ref().ok())
                 .map(|record| RecordEntry { at: record.at, by: record.by }),
-            unrecorded: record.and_then(|record| record.as_ref().err()).map(why),
+            unrecorded: record
+                .and_then(|record| record.as_ref().err())
+                .map(|unrecorded| why(unrecorded, pod.findings.is_empty())),
             sources: pod
                 .findings
                 .iter()
@@ -167,8 +169,9 @@ impl ExplainedPod {
 }
 
 /// Why a pod has no record, and what that can come from.
-fn why(unrecorded: &Unrecorded) -> String {
+fn why(unrecorded: &Unrecorded, idle: bool) -> String {
     match unrecorded {
+        Unrecorded::None if idle => "it has no record, and needs none: it uses no source".to_owned(),
         Unrecorded::None => "it has no record: it was made before the webhook was installed, while it was \
                              down, or where it does not look; see kubectl reload doctor"
             .to_owned(),

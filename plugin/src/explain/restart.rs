@@ -6,7 +6,7 @@ use reload_core::verdict::{Certainty, Reason, Verdict};
 use serde::Serialize;
 
 use crate::report::WorkloadReport;
-use crate::rollout::{BrokenPod, PAST_BROKEN_POD, Progress, Rollable};
+use crate::rollout::{BrokenPod, PAST_BROKEN_POD, Partition, Progress, Rollable};
 use crate::survey::SurveyedPod;
 use crate::sync::{Strategy, refusal};
 
@@ -29,7 +29,7 @@ impl Restart {
 pub(super) async fn restart<'a>(
     client: &Client,
     report: &WorkloadReport,
-    mut pods: impl Iterator<Item = &'a SurveyedPod>,
+    pods: impl Iterator<Item = &'a SurveyedPod>,
     now: Timestamp,
 ) -> Restart {
     if let Some(why) = refusal(report, Strategy::Restart) {
@@ -37,29 +37,44 @@ pub(super) async fn restart<'a>(
     }
     let rollable = match Rollable::get(client, &report.workload).await {
         Ok(rollable) => rollable,
-        Err(error) => return Restart::in_vain(format!("What a restart would do is not known: {error}.")),
+        Err(error) => return Restart::in_vain(format!("What a restart would do is not known: {error}")),
     };
-    if let Some(why) = rollable.held() {
-        return Restart::in_vain(format!("A restart would not roll: {why}."));
-    }
-    // Only where the rollout replaces the drifted ones: else a pod of it may just not be ready.
-    match rollable.progress() {
-        Progress::Stuck(why) => return Restart::in_vain(format!("A restart would not roll: {why}.")),
-        progress @ Progress::Underway { .. } if report.verdict == Verdict::Rolling => {
-            return Restart::in_vain(format!("Its pods are being replaced already: {progress}."));
-        }
-        Progress::Underway { .. } | Progress::Complete => {}
-    }
-    if let Some(partition) = report.out_of_reach() {
-        return Restart::in_vain(format!("A restart would not roll: {partition}."));
+    if let Some(why) = in_the_way(report, &rollable) {
+        return Restart::in_vain(why);
     }
     match BrokenPod::find(client, &rollable, now).await {
         Ok(Some(pod)) => {
             return Restart::in_vain(format!("A restart would not roll: {pod}: {PAST_BROKEN_POD}."));
         }
         Ok(None) => {}
-        Err(error) => return Restart::in_vain(format!("What a restart would do is not known: {error}.")),
+        Err(error) => return Restart::in_vain(format!("What a restart would do is not known: {error}")),
     }
+    rolled(report, pods, &rollable)
+}
+
+/// Why a restart would not roll, as far as the workload itself tells.
+fn in_the_way(report: &WorkloadReport, rollable: &Rollable) -> Option<String> {
+    let in_vain = |why: String| Some(format!("A restart would not roll: {why}."));
+    if let Some(why) = rollable.held() {
+        return in_vain(why);
+    }
+    // Only where the rollout replaces the drifted ones: else a pod of it may just not be ready.
+    match rollable.progress() {
+        Progress::Stuck(why) => return in_vain(why),
+        progress @ Progress::Underway { .. } if report.verdict == Verdict::Rolling => {
+            return Some(format!("Its pods are being replaced already: {progress}."));
+        }
+        Progress::Underway { .. } | Progress::Complete => {}
+    }
+    report.out_of_reach().and_then(|partition| in_vain(partition.to_string()))
+}
+
+/// What comes of a restart that rolls.
+fn rolled<'a>(
+    report: &WorkloadReport,
+    mut pods: impl Iterator<Item = &'a SurveyedPod>,
+    rollable: &Rollable,
+) -> Restart {
     let replaced =
         |pod: &SurveyedPod| pod.findings.iter().any(|finding| finding.reason == Reason::ImmutableReplaced);
     if pods.any(replaced) {
@@ -72,39 +87,40 @@ pub(super) async fn restart<'a>(
     if let Some(why) = rollable.restarted_for().and_then(|memory| memory.refusal(reached)) {
         return Restart::in_vain(format!("A restart would roll, and sync would not do it: {why}."));
     }
-    let mut restart = of_verdict(reached);
-    if let Some(partition) = rollable.partition()
-        && restart.helps
-    {
-        restart.words += &format!("; {partition}");
-    }
-    restart
+    of_verdict(report, reached, rollable.partition())
 }
 
-fn of_verdict(report: &WorkloadReport) -> Restart {
+/// What it would do to a workload that stands so, by those pods that it would reach.
+fn of_verdict(report: &WorkloadReport, reached: &WorkloadReport, partition: Option<Partition>) -> Restart {
     let workload = &report.workload;
     let place = format!("{workload} -n {}", workload.namespace);
-    let pods = match report.pods {
-        1 => "its pod".to_owned(),
-        pods => format!("its {pods} pods"),
+    let pods = match (reached.pods, report.pods) {
+        (1, 1) => "its pod".to_owned(),
+        (some, all) if some < all => format!("{some} of its {all} pods"),
+        (_, all) => format!("its {all} pods"),
     };
-    let words = match (report.verdict, report.certainty) {
-        (Verdict::Drifted | Verdict::Rolling, Certainty::Recorded) => {
-            format!(
-                "A restart would replace {pods} by new ones that read what is there now: kubectl reload sync {place}"
-            )
-        }
-        (Verdict::Drifted | Verdict::Rolling, Certainty::Inferred) => format!(
-            "A restart would replace {pods} by new ones that read what is there now, and leave no doubt; since the \
-             drift is only possible, sync does it where it is asked to: kubectl reload sync --inferred {place}"
-        ),
+    let verdict = (reached.verdict, reached.certainty);
+    if matches!(verdict.0, Verdict::Current | Verdict::Ignored) {
+        return Restart::in_vain(format!("A restart would replace {pods} and change nothing."));
+    }
+    let successors = if reached.pods == 1 { "a new one that reads" } else { "new ones that read" };
+    let mut words = format!("A restart would replace {pods} by {successors} what is there now");
+    if let Some(partition) = partition {
+        words += &format!(" ({partition})");
+    }
+    words += &match verdict {
         (Verdict::Unknown, _) => format!(
-            "A restart would replace {pods} by new ones that read what is there now, and leave no doubt; sync does \
-             not restart it, since it is not sure: kubectl rollout restart {place}"
+            ", and leave no doubt; whether it drifted is not known, so sync leaves it alone: kubectl rollout restart \
+             {place}"
         ),
-        (Verdict::Current | Verdict::Ignored, _) => {
-            return Restart::in_vain(format!("A restart would replace {pods} and change nothing."));
-        }
+        (_, Certainty::Recorded) => format!(": kubectl reload sync {place}"),
+        (_, Certainty::Inferred) => format!(
+            ", and leave no doubt; since the drift is only possible, sync does it where it is asked to: kubectl \
+             reload sync --inferred {place}"
+        ),
     };
     Restart { helps: true, words }
 }
+
+#[cfg(test)]
+mod tests;

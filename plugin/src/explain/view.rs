@@ -21,7 +21,10 @@ pub(super) fn text(document: &Document, paint: Paint) -> String {
 fn of_workload(explained: &Explained, paint: Paint) -> String {
     let verdict = verdict(explained.verdict, explained.certainty, paint);
     let mut text = format!("{}: {verdict}\n", printable(&explained.label));
-    text += &explained.problem.iter().map(|problem| line(0, problem)).collect::<String>();
+    // That of a pod is told with the pod.
+    let of_pod = |problem: &&String| explained.pods.iter().any(|pod| pod.problem.as_ref() == Some(*problem));
+    let problem = explained.problem.iter().filter(|problem| !of_pod(problem));
+    text += &problem.map(|problem| line(0, problem)).collect::<String>();
     for pods in alike(&explained.pods) {
         text += "\n";
         text += &of_pods(&pods, paint);
@@ -78,14 +81,20 @@ fn of_pods(pods: &[&ExplainedPod], paint: Paint) -> String {
         };
         text += &line(1, &format!("Created at {}, recorded {occasion}, {}.", first.created_at, record.at));
     }
-    if let Some(why) = &first.unrecorded {
-        text += &line(1, &format!("Created at {}; judged by times alone: {why}.", first.created_at));
-    }
     let judged = first.problem.is_none() && first.verdict != Verdict::Ignored;
-    match first.verdict {
-        Verdict::Ignored => text += &line(1, "It is left out on request."),
-        _ if judged && first.sources.is_empty() => text += &line(1, "It uses no source."),
-        _ => {}
+    let idle = judged && first.sources.is_empty();
+    match &first.unrecorded {
+        Some(_) if idle => text += &line(1, &format!("Created at {}.", first.created_at)),
+        Some(why) => {
+            text += &line(1, &format!("Created at {}; judged by times alone: {why}.", first.created_at));
+        }
+        None => {}
+    }
+    if first.verdict == Verdict::Ignored {
+        text += &line(1, "It is left out on request.");
+    }
+    if idle {
+        text += &line(1, "It uses no source.");
     }
     text + &first.sources.iter().map(|entry| of_source(entry, paint)).collect::<String>()
 }
@@ -94,9 +103,10 @@ fn of_source(entry: &SourceEntry, paint: Paint) -> String {
     let verdict = verdict(entry.verdict, entry.certainty, paint);
     let mut text = format!("  {}: {verdict}: {}\n", printable(&entry.source), printable(&entry.reason));
     for used in &entry.uses {
+        // Before the keys, among which it would look like one.
         let optional = if used.optional { ", optional" } else { "" };
         let by = used.containers.join(", ");
-        text += &line(2, &format!("used    {} by {by}, keys: {}{optional}", used.how, used.keys()));
+        text += &line(2, &format!("used    {} by {by}{optional}, keys: {}", used.how, used.keys()));
     }
     let keys = |keys: &BTreeSet<String>| keys.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
     for (what, named) in [("changed", &entry.changed), ("added", &entry.added), ("removed", &entry.removed)] {

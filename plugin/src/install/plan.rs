@@ -71,11 +71,7 @@ impl Plan {
     ) -> anyhow::Result<Self> {
         // Whoever has made the namespace looks after it.
         manifest.retain(|object| !object.is(NAMESPACE) || found.namespace != Standing::Others);
-        manifest.sort_by_key(|object| match object.id.kind.name {
-            NAMESPACE => 0,
-            REGISTRATION => 2,
-            _ => 1,
-        });
+        manifest.sort_by_key(rank);
         let former = found.former(&manifest).into_iter().cloned().collect();
         let (mut steps, mut conflicts) = (Vec::new(), Vec::new());
         for object in manifest {
@@ -163,6 +159,15 @@ impl Plan {
     }
 }
 
+/// What everything lies in comes first, what pods are sent by last.
+fn rank(object: &Object) -> u8 {
+    match object.id.kind.name {
+        NAMESPACE => 0,
+        REGISTRATION => 2,
+        _ => 1,
+    }
+}
+
 impl Rights {
     /// Of no change where it is no role.
     fn between(live: Option<&Object>, wanted: &Object) -> Self {
@@ -190,71 +195,4 @@ fn covers(rule: &Value, other: &Value) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn role(rules: &Value) -> Object {
-        let json = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "x"}, "rules": rules});
-        Object::new(json).unwrap()
-    }
-
-    #[test]
-    fn rights_that_the_new_rules_do_not_give_are_lost() {
-        let both = json!({"apiGroups": [""], "resources": ["configmaps", "secrets"], "verbs": ["get"]});
-        let one = json!({"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get"]});
-        let named =
-            json!({"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"], "resourceNames": ["a"]});
-        let any = json!({"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "list"]});
-        for (live, wanted, lost, gained) in [
-            (json!([both]), json!([one]), json!([both]), false),
-            (json!([one]), json!([both]), json!([]), true),
-            (json!([one, named]), json!([named, one]), json!([]), false),
-            (json!([named]), json!([any]), json!([]), true),
-            (json!([any]), json!([named]), json!([any]), false),
-            (json!([named]), json!([one]), json!([named]), true),
-            (json!(null), json!([one]), json!([]), true),
-        ] {
-            let rights = Rights::between(Some(&role(&live)), &role(&wanted));
-            assert_eq!((json!(rights.lost), rights.gained), (lost, gained), "{live} {wanted}");
-        }
-        let made = Rights::between(None, &role(&json!([one])));
-        assert!(made.lost.is_empty() && !made.gained);
-    }
-
-    #[test]
-    fn while_pods_from_before_run_they_keep_their_rights_beside_the_new_ones() {
-        let [old, new] = ["a", "b"].map(|resource| json!({"resources": [resource]}));
-        let step = |live: Value, wanted: Value| {
-            let (live, object) = (role(&live), role(&wanted));
-            let rights = Rights::between(Some(&live), &object);
-            Step { object, change: Change::Unchanged, tried: true, rights }
-        };
-        let step_rules = |step: &Step| step.meanwhile().map(|object| object.json["rules"].clone());
-        let other = step(json!([old]), json!([new]));
-        assert_eq!((other.narrows(), step_rules(&other)), (true, Some(json!([new, old]))));
-        let narrower = step(json!([old, new]), json!([new]));
-        assert_eq!((narrower.narrows(), step_rules(&narrower)), (true, None));
-        let wider = step(json!([new]), json!([new, old]));
-        assert_eq!((wider.narrows(), step_rules(&wider)), (false, None));
-    }
-
-    #[test]
-    fn what_the_server_could_not_try_is_not_told_to_have_been_tried() {
-        let step = |tried| Step {
-            object: role(&json!([])),
-            change: Change::Create,
-            tried,
-            rights: Rights::default(),
-        };
-        let plan = Plan { steps: vec![step(true), step(false)], former: Vec::new() };
-        let name = "clusterrole.rbac.authorization.k8s.io/x";
-        assert_eq!(
-            plan.text(DryRun::Server, Paint::PLAIN),
-            format!(
-                "{name} created (server dry run)\n{name} created (dry run: the server cannot try it yet)\n"
-            )
-        );
-    }
-}
+mod tests;

@@ -3,9 +3,10 @@
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use super::Voice;
 use super::change::Change;
 use super::plan::{Plan, Step};
-use super::{VERSION, Voice};
+use super::view::View;
 use crate::bar::Bar;
 use crate::installation::NAME;
 use crate::installation::object::{Object, REGISTRATION};
@@ -22,6 +23,7 @@ pub(super) struct Session<'a> {
     pub(super) force: bool,
     /// How long is waited at most; `None`: not at all.
     pub(super) wait: Option<Duration>,
+    pub(super) view: View<'a>,
     pub(super) voice: &'a Voice<'a>,
     pub(super) interrupt: &'a Interrupt,
     pub(super) outage: &'a Outage<'a>,
@@ -85,15 +87,15 @@ impl Session<'_> {
                 let deadline = Instant::now() + timeout;
                 let patience = Patience { outage: self.outage, bar: &bar, deadline };
                 let ready = self.unless_interrupted(self.rolled_out(&patience)).await?;
-                ready.map_err(|error| Stop::Failed(self.not_ready(&error, registered)))?;
+                ready.map_err(|error| Stop::Failed(self.view.not_ready(&error, registered)))?;
                 self.write(&narrower).await?;
                 self.write(&registration).await?;
                 let recording = self.unless_interrupted(self.proven(plan, &patience)).await?;
-                proven = Some(recording.map_err(|error| Stop::Failed(self.not_recording(&error)))?);
+                proven = Some(recording.map_err(|error| Stop::Failed(self.view.not_recording(&error)))?);
             }
         }
         self.delete_former(plan).await?;
-        Ok(self.summary(plan, proven.as_deref()))
+        Ok(self.view.summary(plan.is_empty(), proven.as_deref()))
     }
 
     async fn unless_interrupted<T>(&self, work: impl Future<Output = T>) -> Result<T, Stop> {
@@ -167,41 +169,5 @@ impl Session<'_> {
             self.voice.screen.say(&format!("{} deleted", object.id))?;
         }
         Ok(())
-    }
-
-    fn not_ready(&self, error: &anyhow::Error, registered: bool) -> String {
-        let rest = match registered {
-            true => "The registration is as it was, and pods from before go on with the rights that they had",
-            false => "It is not registered, so that no pod is sent to it",
-        };
-        format!("the webhook is not ready: {error}. {rest}; what was written stays. {}", self.remedy())
-    }
-
-    fn not_recording(&self, error: &anyhow::Error) -> String {
-        format!("that pods are recorded is not proven: {error}. Nothing was taken back. {}", self.remedy())
-    }
-
-    fn remedy(&self) -> String {
-        let place = match self.namespace {
-            NAME => String::new(),
-            namespace => format!(" --install-namespace {namespace}"),
-        };
-        format!(
-            "Look what is wrong with: kubectl reload doctor{place}; then run the same command again to go on"
-        )
-    }
-
-    fn summary(&self, plan: &Plan, proven: Option<&str>) -> String {
-        let namespace = self.namespace;
-        let what = match plan.is_empty() {
-            true => format!("Nothing to change: version {VERSION} is installed in namespace {namespace}"),
-            false => format!("Version {VERSION} is installed in namespace {namespace}"),
-        };
-        match proven {
-            Some(tried) => {
-                format!("{what}, and records pods: one tried in namespace {tried} came back with a record.")
-            }
-            None => format!("{what}; it was not waited for: see kubectl reload doctor."),
-        }
     }
 }

@@ -7,8 +7,9 @@ use jiff::Timestamp;
 use reload_core::verdict::Verdict;
 
 use super::outcome::Outcome;
+use super::refusal;
 use super::session::Session;
-use super::{causes, refusal};
+use super::view::causes;
 use crate::dry_run::DryRun;
 use crate::findings::find_pod;
 use crate::inventory::Inventory;

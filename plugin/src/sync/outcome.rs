@@ -1,6 +1,6 @@
 //! What came of each workload, and of all of them.
 
-use crate::dry_run::DryRun;
+use std::collections::BTreeMap;
 
 /// How it went with one workload.
 #[derive(Debug)]
@@ -29,96 +29,54 @@ impl Outcome {
         matches!(self, Self::Again(_) | Self::Partly(_) | Self::Refused(_) | Self::Failed(_))
     }
 
-    /// In how many words the summary counts it.
-    fn sort(&self) -> usize {
+    /// As what it is counted.
+    fn sort(&self) -> Sort {
         match self {
-            Self::Restarted => 0,
-            Self::Begun(_) => 1,
-            Self::Again(_) => 2,
-            Self::Partly(_) => 3,
-            Self::InSync(_) => 4,
-            Self::Refused(_) => 5,
-            Self::Failed(_) => 6,
-            Self::NotBegun => 7,
+            Self::Restarted => Sort::Restarted,
+            Self::Begun(_) => Sort::Begun,
+            Self::Again(_) => Sort::Again,
+            Self::Partly(_) => Sort::Partly,
+            Self::InSync(_) => Sort::InSync,
+            Self::Refused(_) => Sort::Refused,
+            Self::Failed(_) => Sort::Failed,
+            Self::NotBegun => Sort::NotBegun,
         }
     }
 }
 
-/// How many of each sort, in the order of the summary.
-const SORTS: [&str; 8] = [
-    "restarted",
-    "restarted and not waited for",
-    "restarted and drifted again",
-    "restarted in part",
-    "in sync meanwhile",
-    "refused",
-    "failed",
-    "not begun",
-];
+/// What is counted as one, in the order of the summary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Sort {
+    Restarted,
+    Begun,
+    Again,
+    Partly,
+    InSync,
+    Refused,
+    Failed,
+    NotBegun,
+}
 
 /// What came of all workloads.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
-    counts: [usize; SORTS.len()],
+    counts: BTreeMap<Sort, usize>,
     pub(super) is_bad: bool,
 }
 
 impl Tally {
     /// One more.
     pub(super) fn count(&mut self, outcome: &Outcome) {
-        self.counts[outcome.sort()] += 1;
+        *self.counts.entry(outcome.sort()).or_default() += 1;
         self.is_bad |= outcome.is_bad();
     }
 
-    /// One line.
-    pub(super) fn summary(&self, dry_run: DryRun) -> String {
-        let counts = self.counts.iter().zip(SORTS).filter(|(count, _)| **count > 0);
-        let parts: Vec<String> = counts
-            .map(|(count, sort)| match (sort, dry_run) {
-                ("restarted", DryRun::Client | DryRun::Server) => format!("{count} would be restarted"),
-                _ => format!("{count} {sort}"),
-            })
-            .collect();
-        let all = match self.counts.iter().sum() {
-            1 => "1 workload".to_owned(),
-            all => format!("{all} workloads"),
-        };
-        format!("Of {all}: {}{}.", parts.join("; "), dry_run.suffix())
+    /// How many of each sort that there is, in order.
+    pub(super) fn counts(&self) -> impl Iterator<Item = (usize, Sort)> {
+        self.counts.iter().map(|(sort, count)| (*count, *sort))
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_summary_counts_every_sort_that_there_is() {
-        let tally = |outcomes: &[Outcome]| {
-            let mut tally = Tally::default();
-            outcomes.iter().for_each(|outcome| tally.count(outcome));
-            tally
-        };
-        let one = tally(&[Outcome::Restarted]);
-        assert_eq!(one.summary(DryRun::None), "Of 1 workload: 1 restarted.");
-        assert_eq!(one.summary(DryRun::Client), "Of 1 workload: 1 would be restarted (dry run).");
-        assert!(!one.is_bad);
-        let why = String::new;
-        let all = tally(&[
-            Outcome::NotBegun,
-            Outcome::NotBegun,
-            Outcome::Failed(why()),
-            Outcome::Refused(why()),
-            Outcome::InSync(""),
-            Outcome::Partly(why()),
-            Outcome::Again(why()),
-            Outcome::Begun(why()),
-            Outcome::Restarted,
-        ]);
-        assert_eq!(
-            all.summary(DryRun::None),
-            "Of 9 workloads: 1 restarted; 1 restarted and not waited for; 1 restarted and drifted again; 1 \
-             restarted in part; 1 in sync meanwhile; 1 refused; 1 failed; 2 not begun."
-        );
-        assert!(all.is_bad);
+    pub(super) fn all(&self) -> usize {
+        self.counts.values().sum()
     }
 }

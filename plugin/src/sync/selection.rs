@@ -53,6 +53,14 @@ impl SelectionArgs {
 }
 
 #[cfg(test)]
+impl SelectionArgs {
+    /// `--inferred`
+    pub(super) fn of_possible_drift() -> Self {
+        Self { inferred: true, ..Self::default() }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -8,7 +8,8 @@ use kube::Client;
 use reload_core::verdict::Verdict;
 
 use super::outcome::{Outcome, Tally};
-use super::{Strategy, SyncArgs, causes, label, refusal};
+use super::view::{View, causes, label};
+use super::{Strategy, SyncArgs, refusal};
 use crate::api::POLL;
 use crate::bar::Bar;
 use crate::clock::Clock;
@@ -29,6 +30,7 @@ pub(super) struct Session<'a> {
     /// Hears a refusal at once, and knows of every try.
     pub(super) writes: &'a Client,
     pub(super) args: &'a SyncArgs,
+    pub(super) view: View,
     pub(super) screen: &'a Screen,
     pub(super) paint: Paint,
     pub(super) interrupt: &'a Interrupt,
@@ -69,46 +71,15 @@ impl Session<'_> {
         while let Some((report, outcome)) = outcomes.next().await {
             tally.count(&outcome);
             failed.set(failed.get() || outcome.is_bad());
-            match self.sentence(report, &outcome) {
+            match self.view.sentence(report, &outcome) {
                 Some(line) => self.screen.say(&line)?,
                 None => not_begun.push(label(&report.workload)),
             }
         }
-        if self.interrupt.is_raised() {
-            for workload in not_begun {
-                self.screen.say(&format!("{workload} not begun"))?;
-            }
-        } else if !not_begun.is_empty() {
-            let count = not_begun.len();
-            self.screen.say(&format!("{count} more not restarted; --keep-going would have gone on"))?;
+        for line in self.view.not_begun(&not_begun, self.interrupt.is_raised()) {
+            self.screen.say(&line)?;
         }
         Ok(())
-    }
-
-    /// What is said of an outcome; nothing where nothing was begun.
-    fn sentence(&self, report: &WorkloadReport, outcome: &Outcome) -> Option<String> {
-        let (workload, causes) = (label(&report.workload), causes(report));
-        let (did, would) = match self.args.strategy {
-            Strategy::Restart => ("restarted", "would be restarted"),
-            Strategy::Evict => {
-                ("got new pods for the drifted ones", "would get new pods for the drifted ones")
-            }
-        };
-        Some(match outcome {
-            Outcome::Restarted => match self.args.mode.dry_run {
-                DryRun::None => format!("{workload} {did} ({causes})"),
-                mode => format!("{workload} {would} ({causes}){}", mode.suffix()),
-            },
-            Outcome::Begun(words) => format!("{workload} {words}"),
-            Outcome::Again(now) => {
-                format!("{workload} {did} ({causes}), and is on old configuration again ({now})")
-            }
-            Outcome::Partly(why) => format!("{workload} {did} ({causes}) in part: {why}"),
-            Outcome::InSync(why) => format!("{workload} {why}"),
-            Outcome::Refused(why) => format!("{workload} not restarted: {why}"),
-            Outcome::Failed(why) => format!("{workload} failed: {why}"),
-            Outcome::NotBegun => return None,
-        })
     }
 
     async fn restart_one(&self, workload: &WorkloadName) -> Outcome {

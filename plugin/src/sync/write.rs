@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::causes;
 use super::outcome::Outcome;
 use super::session::Session;
+use super::view::causes;
 use crate::dry_run::DryRun;
 use crate::patience::{Passing, Patience};
 use crate::report::WorkloadReport;

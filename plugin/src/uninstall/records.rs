@@ -16,9 +16,9 @@ use crate::pods::PARALLEL;
 /// A pod with a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct RecordedPod {
-    namespace: String,
-    name: String,
-    uid: String,
+    pub(super) namespace: String,
+    pub(super) name: String,
+    pub(super) uid: String,
 }
 
 /// A pod, of which nothing is kept but its name where it has a record: there may be many.
@@ -52,6 +52,22 @@ impl From<Item> for MaybeRecorded {
 pub(super) struct Purged {
     pub(super) pods: usize,
     pub(super) failed: Vec<ApiError>,
+}
+
+/// `records of 3 pods`
+pub(super) fn records_of(pods: usize) -> String {
+    match pods {
+        1 => "the record of 1 pod".to_owned(),
+        pods => format!("records of {pods} pods"),
+    }
+}
+
+/// That so many pods keep their record, and what hindered the first.
+pub(super) fn kept_by(pods: usize, first: &ApiError) -> String {
+    match pods {
+        1 => format!("1 pod keeps its record: {first}"),
+        pods => format!("{pods} pods keep their record: {first}"),
+    }
 }
 
 /// All pods with a record.

@@ -21,7 +21,7 @@ use crate::installation::objects::MANAGER;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct OwnSecret {
     pub(super) name: &'static str,
-    uid: String,
+    pub(super) uid: String,
 }
 
 #[derive(Deserialize)]

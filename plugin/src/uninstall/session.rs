@@ -6,10 +6,11 @@ use std::time::Instant;
 
 use reload_core::hash_key::HashKey;
 
+use super::UninstallArgs;
 use super::leftovers::leftovers;
-use super::records::{RecordedPod, purge, recorded};
+use super::records::{RecordedPod, kept_by, purge, recorded, records_of};
+use super::removal::Removal;
 use super::secrets::{OwnSecret, keep};
-use super::{Removal, UninstallArgs};
 use crate::api::{ApiError, POLL};
 use crate::bar::Bar;
 use crate::dry_run::DryRun;
@@ -225,9 +226,9 @@ impl Session<'_> {
                 (purged.pods, purged.failed)
             }
         };
-        let outcome = self.deleted(format_args!("records of {pods} pods"))?;
+        let outcome = self.deleted(records_of(pods))?;
         Ok(match failed.first() {
-            Some(first) => Outcome::Left(format!("{} pods keep their record: {first}", failed.len())),
+            Some(first) => Outcome::Left(kept_by(failed.len(), first)),
             None => outcome,
         })
     }

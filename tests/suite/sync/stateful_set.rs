@@ -23,7 +23,7 @@ async fn what_a_partition_lets_roll_is_restarted_once_and_the_rest_told() -> Res
         drifted(&ns, [set.with("/spec", "updateStrategy", partition)]).await?;
         let explained = ns.reload(&["explain", "statefulset/db"]).await?.success()?;
         ensure!(
-            explained.stdout.contains("A restart would replace its pod by new ones")
+            explained.stdout.contains("A restart would replace 1 of its 3 pods by a new one")
                 && explained.stdout.contains("its pods below partition 2 keep their revision"),
             "{explained}"
         );

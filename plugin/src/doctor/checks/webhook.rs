@@ -85,11 +85,16 @@ pub(super) fn replicas(facts: &Facts) -> Option<Finding> {
             look,
         ),
         Ok(Some(Deployed { name, ready, desired, .. })) if ready < desired => {
-            Finding::yellow("replicas", format!("{ready} of {desired} of deployment/{name} are ready"), look)
+            let are = if *ready == 1 { "is" } else { "are" };
+            Finding::yellow(
+                "replicas",
+                format!("{ready} of {desired} of deployment/{name} {are} ready"),
+                look,
+            )
         }
         Ok(Some(Deployed { name, desired: 1, .. })) => Finding::yellow(
             "replicas",
-            format!("deployment/{name} has one: pods that are made while it restarts have no record"),
+            format!("deployment/{name} has one replica: pods that are made while it restarts have no record"),
             format!("kubectl scale deployment/{name} -n {install} --replicas 2"),
         ),
         Ok(Some(Deployed { name, ready, desired, .. })) => {

@@ -4,6 +4,7 @@ use reload_core::reference::Class;
 
 use super::*;
 use crate::document::Form;
+use crate::golden::golden;
 use crate::plan::document::Document;
 use crate::plan::wanted::sources;
 use crate::workload::{Kind, WorkloadName};
@@ -118,9 +119,6 @@ fn every_view_is_as_it_was() {
         ("json", Form::Json.write(&Document::of(&plan())).unwrap()),
         ("yaml", Form::Yaml.write(&Document::of(&plan())).unwrap()),
     ] {
-        let colored = name == "colored";
-        assert!(colored || !text.contains('\u{1b}'), "{name}: {text:?}");
-        let settings = insta::Settings::clone_current();
-        settings.bind(|| insta::assert_snapshot!(name.replace(' ', "-"), text.replace('\u{1b}', "ESC")));
+        golden!(name, text);
     }
 }

@@ -4,49 +4,14 @@ use reload_core::source::SourceId;
 
 use super::*;
 use crate::document::Form;
+use crate::golden::golden;
+use crate::report::of_tests::{cause, report};
 use crate::status::document::Document;
 use crate::status::metrics;
 use crate::status::order::Order;
-use crate::workload::{Kind, WorkloadName};
+use crate::workload::Kind;
 
 const NOW: &str = "2030-01-01T12:00:00Z";
-
-fn cause(source: SourceId, reason: &str, changed: &[&str], since: Option<&str>) -> Cause {
-    Cause {
-        source,
-        reason: reason.to_owned(),
-        changed: changed.iter().map(|key| (*key).to_owned()).collect(),
-        added: Vec::new(),
-        removed: Vec::new(),
-        would_not_start: reason.starts_with("missing"),
-        since: since.map(|since| since.parse().unwrap()),
-        resource_version: Some("7".to_owned()),
-        written_by: None,
-    }
-}
-
-fn report(
-    (namespace, kind, name): (&str, Kind, &str),
-    (verdict, certainty): (Verdict, Certainty),
-    (affected, pods): (usize, usize),
-    causes: Vec<Cause>,
-) -> WorkloadReport {
-    let workload = WorkloadName { namespace: namespace.to_owned(), kind, name: name.to_owned() };
-    let drifts = std::collections::BTreeSet::new();
-    let (problem, newest_pod) = (None, None);
-    WorkloadReport {
-        workload,
-        verdict,
-        certainty,
-        pods,
-        affected,
-        causes,
-        drifts,
-        problem,
-        newest_pod,
-        reached: None,
-    }
-}
 
 /// One workload of each sort, with names as bad as the API server lets them be.
 fn reports() -> Vec<WorkloadReport> {
@@ -173,10 +138,7 @@ fn every_view_is_as_it_was() {
         ("openmetrics of nothing", metrics::text(&[], None, view().now).unwrap()),
         ("yaml", Form::Yaml.write(&Document::of(&reports()[..2], None)).unwrap()),
     ] {
-        let colored = name == "colored";
-        assert!(colored || !text.contains('\u{1b}'), "{name}: {text:?}");
-        let settings = insta::Settings::clone_current();
-        settings.bind(|| insta::assert_snapshot!(name.replace(' ', "-"), text.replace('\u{1b}', "ESC")));
+        golden!(name, text);
     }
 }
 
