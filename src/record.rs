@@ -5,6 +5,7 @@ mod trust;
 mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use jiff::Timestamp;
 
@@ -83,6 +84,18 @@ pub enum Unread {
     /// A reason that this version does not know.
     #[serde(other)]
     Other,
+}
+
+impl fmt::Display for Unread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Timeout => "no answer came in time",
+            Self::Forbidden => "the webhook had no right to",
+            Self::Error => "the API server answered with an error",
+            Self::Overload => "the webhook had too much to do",
+            Self::Other => "why, this version does not know",
+        })
+    }
 }
 
 /// A source as it was read.

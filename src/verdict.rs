@@ -151,7 +151,7 @@ pub enum Unrecorded {
     #[error(transparent)]
     Distrusted(#[from] Distrust),
     /// The webhook could not read the source.
-    #[error("the source could not be read when the pod was created ({0:?})")]
+    #[error("the source could not be read when the pod was created: {0}")]
     Unread(Unread),
 }
 

@@ -93,9 +93,14 @@ pub(crate) fn emit_more(text: &str) -> io::Result<bool> {
     }
 }
 
-/// The text without control characters, which could act on a terminal.
+/// The text without what could act on a terminal, or make it show something else than there is: control
+/// characters, and those that break lines, hide or turn the direction of others.
 pub(crate) fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    let misleads = |c: char| {
+        matches!(c, '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}')
+            || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}')
+    };
+    text.chars().map(|c| if c.is_control() || misleads(c) { '\u{fffd}' } else { c }).collect()
 }
 
 /// A length of time as kubectl's AGE columns have it: `45s`, `5m`, `3h`, `12d`.
@@ -122,6 +127,15 @@ mod tests {
             render(&["WORKLOAD", "SOURCE"], &rows),
             "WORKLOAD         SOURCE\ndeployment/web   x\n                 \u{fffd}[2Jy\n"
         );
+    }
+
+    #[test]
+    fn nothing_is_shown_in_another_direction_than_it_is_written() {
+        assert_eq!(
+            printable("a\u{202e}b\u{2066}c\u{200b}d\u{2028}e"),
+            "a\u{fffd}b\u{fffd}c\u{fffd}d\u{fffd}e"
+        );
+        assert_eq!(printable("ключ-鍵-é"), "ключ-鍵-é");
     }
 
     #[test]

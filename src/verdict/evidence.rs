@@ -140,7 +140,7 @@ impl fmt::Display for Recorded {
         match &self.version {
             Ok(Some(version)) => write!(f, "{version}"),
             Ok(None) => f.write_str("it did not exist"),
-            Err(why) => write!(f, "it could not be read ({why:?})"),
+            Err(why) => write!(f, "it could not be read: {why}"),
         }
     }
 }

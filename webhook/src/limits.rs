@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout_at};
 pub(crate) const MAX_REVIEW: usize = 4 * 1024 * 1024;
 
 /// What larger bodies, and then what is made of the pods in them, may take, in bytes.
-const MAX_BODIES: usize = 32 * 1024 * 1024;
+const MAX_BODIES: usize = 24 * 1024 * 1024;
 
 /// What each body may have beside, in bytes; a review of a common pod has 5 to 20 KiB. So nobody who
 /// sends large ones keeps those out. The number of connections bounds it.

@@ -245,7 +245,7 @@ impl Object {
     fn recorded(recorded: &Result<Recorded, String>) -> Self {
         match recorded.as_ref().map(|recorded| &recorded.version) {
             Err(why) => Self::unknown(why.clone()),
-            Ok(Err(why)) => Self::unknown(format!("it could not be read ({why:?})")),
+            Ok(Err(why)) => Self::unknown(format!("it could not be read: {why}")),
             Ok(Ok(None)) => Self { state: "absent", ..Self::default() },
             Ok(Ok(Some(version))) => Self::present(version),
         }

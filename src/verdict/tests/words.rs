@@ -77,7 +77,7 @@ fn the_evidence_is_told_in_sentences() {
     );
     for (scene, sentence) in [
         (unrecorded().now(A, 50), "The pod counts as unrecorded: it has no record."),
-        (unread().now(A, 50), ": it could not be read (Timeout)."),
+        (unread().now(A, 50), ": it could not be read: no answer came in time."),
         (was_absent().gone(), ": it did not exist.\nNow: it does not exist."),
         (was(A).adopted(), "Recorded when the pod was adopted, "),
         (was(A).not_readable(), "Now: may not get configmaps."),
