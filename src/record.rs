@@ -90,10 +90,10 @@ impl fmt::Display for Unread {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Timeout => "no answer came in time",
-            Self::Forbidden => "the webhook had no right to",
-            Self::Error => "the API server answered with an error",
-            Self::Overload => "the webhook had too much to do",
-            Self::Other => "why, this version does not know",
+            Self::Forbidden => "it was left out, or the webhook had no right to",
+            Self::Error => "the API server could not be reached, or answered with an error",
+            Self::Overload => "the webhook or the API server had too much to do",
+            Self::Other => "for a reason that is not recorded",
         })
     }
 }

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use crate::record::{Changes, Distrust, PodIdentity, Record, Unread, Unreadable};
+use crate::record::{Changes, Distrust, PodIdentity, Record, Unreadable};
 use crate::reference::{Class, Mode, Reference};
 use crate::source::{Source, SourceId};
 
@@ -150,9 +150,6 @@ pub enum Unrecorded {
     /// It has one that is not its own.
     #[error(transparent)]
     Distrusted(#[from] Distrust),
-    /// The webhook could not read the source.
-    #[error("the source could not be read when the pod was created: {0}")]
-    Unread(Unread),
 }
 
 /// A source as it is now.

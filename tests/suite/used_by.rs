@@ -153,7 +153,15 @@ async fn a_source_that_does_not_exist_has_users_all_the_same() -> Result<()> {
 async fn argo_rollouts_are_found_where_they_are_known() -> Result<()> {
     let cluster = Cluster::shared().await?;
     with_namespace(cluster, "argo", async |ns| {
-        ns.kubectl().apply(&[rollouts(), config_map("settings", &[("a", "1")])]).await?;
+        ns.kubectl().apply(&[config_map("settings", &[("a", "1")])]).await?;
+        // The rights that people commonly have know nothing of others' kinds.
+        ns.kubectl()
+            .run(&["create", "rolebinding", "viewers", "--clusterrole=view", "--user=viewer"])
+            .await?;
+        let viewed = ["used-by", "configmap/settings", "--as", "viewer", "-o", "json"];
+        let without = ns.reload(&viewed).await?.success()?.json()?;
+        assert_eq!(without["incomplete"], json!([]), "without Argo, nothing is missing");
+        ns.kubectl().apply(&[rollouts()]).await?;
         let rollout =
             object("argoproj.io/v1alpha1", "Rollout", "canary", json!({"template": template("canary")}));
         eventually("Rollouts can be made", Duration::from_secs(60), async || {
@@ -162,6 +170,8 @@ async fn argo_rollouts_are_found_where_they_are_known() -> Result<()> {
         .await?;
         let used = ns.reload(&["used-by", "configmap/settings", "-o", "name"]).await?.success()?;
         assert_eq!(used.stdout, "rollout.argoproj.io/canary\n");
+        let with = ns.reload(&viewed).await?.success()?.json()?;
+        ensure!(with["incomplete"].to_string().contains("may not list rollouts"), "{with}");
         Ok(())
     })
     .await

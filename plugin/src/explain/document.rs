@@ -171,7 +171,7 @@ impl ExplainedPod {
 /// Why a pod has no record, and what that can come from.
 fn why(unrecorded: &Unrecorded, idle: bool) -> String {
     match unrecorded {
-        Unrecorded::None if idle => "it has no record, and needs none: it uses no source".to_owned(),
+        Unrecorded::None if idle => "it has no record, and needs none".to_owned(),
         Unrecorded::None => "it has no record: it was made before the webhook was installed, while it was \
                              down, or where it does not look; see kubectl reload doctor"
             .to_owned(),

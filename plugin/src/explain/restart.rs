@@ -72,12 +72,13 @@ fn in_the_way(report: &WorkloadReport, rollable: &Rollable) -> Option<String> {
 /// What comes of a restart that rolls.
 fn rolled<'a>(
     report: &WorkloadReport,
-    mut pods: impl Iterator<Item = &'a SurveyedPod>,
+    pods: impl Iterator<Item = &'a SurveyedPod>,
     rollable: &Rollable,
 ) -> Restart {
+    let pods: Vec<&SurveyedPod> = pods.collect();
     let replaced =
         |pod: &SurveyedPod| pod.findings.iter().any(|finding| finding.reason == Reason::ImmutableReplaced);
-    if pods.any(replaced) {
+    if pods.iter().any(|pod| replaced(pod)) {
         return Restart::in_vain(
             "A restart would roll and may not help: a node goes on serving an immutable source by its name as \
              long as any pod there uses it. Give it a new name.",
@@ -87,14 +88,25 @@ fn rolled<'a>(
     if let Some(why) = rollable.restarted_for().and_then(|memory| memory.refusal(reached)) {
         return Restart::in_vain(format!("A restart would roll, and sync would not do it: {why}."));
     }
-    of_verdict(report, reached, rollable.partition())
+    let partition = rollable.partition();
+    let count = partition
+        .map_or(report.pods, |partition| pods.iter().filter(|pod| partition.reaches(&pod.name)).count());
+    match partition {
+        Some(partition) if count == 0 => Restart::in_vain(format!("A restart would not roll: {partition}.")),
+        _ => of_verdict(report, reached, count, partition),
+    }
 }
 
-/// What it would do to a workload that stands so, by those pods that it would reach.
-fn of_verdict(report: &WorkloadReport, reached: &WorkloadReport, partition: Option<Partition>) -> Restart {
+/// What it would do to a workload that stands so, of which it would reach so many pods.
+fn of_verdict(
+    report: &WorkloadReport,
+    reached: &WorkloadReport,
+    count: usize,
+    partition: Option<Partition>,
+) -> Restart {
     let workload = &report.workload;
     let place = format!("{workload} -n {}", workload.namespace);
-    let pods = match (reached.pods, report.pods) {
+    let pods = match (count, report.pods) {
         (1, 1) => "its pod".to_owned(),
         (some, all) if some < all => format!("{some} of its {all} pods"),
         (_, all) => format!("its {all} pods"),
@@ -103,7 +115,7 @@ fn of_verdict(report: &WorkloadReport, reached: &WorkloadReport, partition: Opti
     if matches!(verdict.0, Verdict::Current | Verdict::Ignored) {
         return Restart::in_vain(format!("A restart would replace {pods} and change nothing."));
     }
-    let successors = if reached.pods == 1 { "a new one that reads" } else { "new ones that read" };
+    let successors = if count == 1 { "a new one that reads" } else { "new ones that read" };
     let mut words = format!("A restart would replace {pods} by {successors} what is there now");
     if let Some(partition) = partition {
         words += &format!(" ({partition})");

@@ -84,9 +84,9 @@ fn of_pods(pods: &[&ExplainedPod], paint: Paint) -> String {
     let judged = first.problem.is_none() && first.verdict != Verdict::Ignored;
     let idle = judged && first.sources.is_empty();
     match &first.unrecorded {
-        Some(_) if idle => text += &line(1, &format!("Created at {}.", first.created_at)),
         Some(why) => {
-            text += &line(1, &format!("Created at {}; judged by times alone: {why}.", first.created_at));
+            let judged = if idle { "" } else { "judged by times alone: " };
+            text += &line(1, &format!("Created at {}; {judged}{why}.", first.created_at));
         }
         None => {}
     }
@@ -94,7 +94,7 @@ fn of_pods(pods: &[&ExplainedPod], paint: Paint) -> String {
         text += &line(1, "It is left out on request.");
     }
     if idle {
-        text += &line(1, "It uses no source.");
+        text += &line(1, "It uses no source that is looked at.");
     }
     text + &first.sources.iter().map(|entry| of_source(entry, paint)).collect::<String>()
 }

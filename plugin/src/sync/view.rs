@@ -74,7 +74,7 @@ impl View {
             (Sort::Restarted, Strategy::Restart) => "restarted",
             (Sort::Restarted, Strategy::Evict) => "got new pods",
             (Sort::Begun, Strategy::Restart) => "restarted and not waited for",
-            (Sort::Begun, Strategy::Evict) => "got some new pods",
+            (Sort::Begun, Strategy::Evict) => "had some pods evicted",
             (Sort::Again, Strategy::Restart) => "restarted and drifted again",
             (Sort::Again, Strategy::Evict) => "got new pods and drifted again",
             (Sort::Partly, _) => "restarted in part",

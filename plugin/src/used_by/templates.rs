@@ -6,12 +6,11 @@ use k8s_openapi::api::core::v1::PodSpec;
 use kube::Client;
 use reload_core::options::{Carrier, Options};
 use reload_core::reference::{MAX_PAIRS, Reference, pairs, references};
-use reload_core::source::SourceId;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::annotations::OwnAnnotations;
-use crate::api::{ApiError, Resource, is_there, list_objects};
+use crate::api::{ApiError, Resource, get_path, is_there, list_objects};
 use crate::workload::{Kind, Owner, WorkloadName};
 
 /// The resources whose objects hold a pod template, with the kind of their objects.
@@ -137,7 +136,7 @@ impl Templates {
         let mut templates = Self::default();
         let mut owners = Owners::default();
         let mut answered = false;
-        for ((.., api_version, kind), objects) in RESOURCES.into_iter().zip(lists) {
+        for ((group, _, api_version, kind), objects) in RESOURCES.into_iter().zip(lists) {
             match objects {
                 Ok(objects) => {
                     answered = true;
@@ -147,6 +146,7 @@ impl Templates {
                 }
                 // The CustomResourceDefinition is not there.
                 Err(error) if error.is_not_found() => {}
+                Err(error) if error.is_forbidden() && !is_served(client, group).await => {}
                 Err(error) => templates.leave_out(error)?,
             }
         }
@@ -162,8 +162,7 @@ impl Templates {
         if !error.is_forbidden() {
             return Err(error);
         }
-        tracing::warn!("users may be missing: {error}");
-        self.incomplete.push(error.to_string());
+        self.miss(error.to_string());
         Ok(())
     }
 
@@ -175,15 +174,26 @@ impl Templates {
         spec: &PodSpec,
         annotations: &OwnAnnotations,
     ) -> Vec<Reference> {
-        let extra = extra(workload, annotations);
+        let namespace = &workload.namespace;
+        let object = format!("{workload} in namespace {namespace}");
+        let extra = match Options::parse(Carrier::Pod, &object, annotations) {
+            Ok(options) => options.extra,
+            Err(error) => {
+                self.miss(error.to_string());
+                BTreeSet::new()
+            }
+        };
         if pairs(spec, extra.len()) <= MAX_PAIRS {
             return references(spec, &extra);
         }
         let pod = pod.map(|pod| format!("pod {pod} of ")).unwrap_or_default();
-        let why = format!("{pod}{workload} in namespace {}: too many references", workload.namespace);
+        self.miss(format!("{pod}{object}: too many references"));
+        Vec::new()
+    }
+
+    fn miss(&mut self, why: String) {
         tracing::warn!("users may be missing: {why}");
         self.incomplete.push(why);
-        Vec::new()
     }
 
     fn add(&mut self, owners: &mut Owners, api_version: &str, kind: &str, object: Object) {
@@ -228,16 +238,9 @@ impl Templates {
 #[derive(Default)]
 struct Owners(HashMap<String, WorkloadName>);
 
-/// The sources that the processes read through the API, as an annotation says.
-fn extra(workload: &WorkloadName, annotations: &OwnAnnotations) -> BTreeSet<SourceId> {
-    let object = format!("{workload} in namespace {}", workload.namespace);
-    match Options::parse(Carrier::Pod, &object, annotations) {
-        Ok(options) => options.extra,
-        Err(error) => {
-            tracing::warn!("users may be missing: {error}");
-            BTreeSet::new()
-        }
-    }
+/// Whether a kind of others is served. Who may not list it is told the same whether it is or not.
+async fn is_served(client: &Client, group: &str) -> bool {
+    !get_path(client, group).await.is_err_and(|error| error.is_not_found())
 }
 
 async fn list<T: DeserializeOwned + Send + 'static>(

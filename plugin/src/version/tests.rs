@@ -1,9 +1,7 @@
 //! Golden outputs, in `snapshots/`.
 
 use super::*;
-use crate::golden::golden;
-
-const HOSTILE: &str = "\u{1b}[2J";
+use crate::golden::{HOSTILE, golden};
 
 fn document(cluster: Option<ClusterVersions>) -> Document {
     let client = ClientVersion { version: "0.1.2", record_format: 1, platform: "linux/x86_64".to_owned() };

@@ -4,9 +4,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
+use jiff::{SignedDuration, Timestamp};
 use reload_tests::binaries::image;
 use reload_tests::manifest::config_map;
-use reload_tests::{Cluster, Helm, Namespace, Node, NodeOptions, Source, Workload, with_namespace};
+use reload_tests::{
+    Cluster, Helm, Namespace, Node, NodeOptions, Source, Workload, eventually, with_namespace,
+};
 use tokio::time::timeout;
 
 use super::{LIMIT, recording};
@@ -29,12 +32,16 @@ async fn the_quickstart_does_what_it_says_from_a_clean_clone() -> Result<()> {
         let user = User::new(&ns).await?;
         let page = std::fs::read_to_string(user.clone.join("docs/quickstart.md"))?;
         settings(&ns, "info").await?;
-        ns.deploy([Workload::deployment("web").env(
-            "LOG_LEVEL",
-            Source::config_map("web-settings"),
-            "LOG_LEVEL",
-        )])
+        // What was written well before a container started, that it has read.
+        let settled = Timestamp::now() + SignedDuration::from_secs(12);
+        eventually("the settings are old", LIMIT, async || {
+            ensure!(Timestamp::now() > settled, "it is not {settled} yet");
+            Ok(())
+        })
         .await?;
+        let level = Source::config_map("web-settings");
+        ns.deploy([Workload::deployment("web").env("LOG_LEVEL", level, "LOG_LEVEL").sees(&["LOG_LEVEL"])])
+            .await?;
 
         let is_other = |line: &str| OTHERS.iter().any(|(install, _)| *install == line);
         let (others, lines): (Vec<&str>, Vec<&str>) =

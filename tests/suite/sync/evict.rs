@@ -220,6 +220,7 @@ async fn an_interruption_while_the_api_server_is_away_is_heard_at_once() -> Resu
         sync.signal(Signal::INT)?;
         let sync = sync.end().await?;
         ensure!(sync.code == 130 && sync.stdout.contains("had one pod evicted"), "{sync}");
+        ensure!(sync.stdout.contains("Of 1 workload: 1 had some pods evicted."), "{sync}");
         Ok(())
     })
     .await

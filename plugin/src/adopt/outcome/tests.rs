@@ -2,9 +2,7 @@
 
 use super::*;
 use crate::document::Form;
-use crate::golden::golden;
-
-const HOSTILE: &str = "\u{1b}[2J";
+use crate::golden::{HOSTILE, golden};
 
 fn outcomes(of_workloads: &[(&str, Kind, &str, &[Outcome])]) -> Outcomes {
     let mut outcomes = Outcomes::default();

@@ -2,9 +2,7 @@
 
 use super::*;
 use crate::document::Form;
-use crate::golden::golden;
-
-const HOSTILE: &str = "\u{1b}[2J";
+use crate::golden::{HOSTILE, golden};
 
 /// One of each level.
 fn every() -> Vec<Finding> {

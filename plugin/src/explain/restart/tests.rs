@@ -1,7 +1,5 @@
 //! What is said of a restart, as a golden output.
 
-use std::iter;
-
 use reload_core::annotation::RESTARTED_FOR;
 use reload_core::source::SourceId;
 use serde_json::{Value, json};
@@ -58,29 +56,55 @@ fn what_a_restart_would_do_is_as_it_was() {
     use Verdict::{Current, Drifted, Rolling, Unknown};
     let plain = || stateful_set(json!({}), json!({}));
     let updated = |strategy: Value| stateful_set(json!({"updateStrategy": strategy}), json!({}));
-    let parting = || updated(json!({"rollingUpdate": {"partition": 2}}));
+    let parting = |partition: i32| updated(json!({"rollingUpdate": {"partition": partition}}));
     let memory = r#"{"at": "2030-01-01T11:59:00Z", "sources": {"configmap/settings": "7"}}"#;
     let stuck = json!([{"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}]);
+    let stuck = json!({"observedGeneration": 2, "conditions": stuck});
     let set = |judged| of(Kind::StatefulSet, judged, 3);
-    let cases = [
+    let helping = [
         ("drifted", set((Drifted, Recorded)), plain()),
         ("one pod", of(Kind::Deployment, (Drifted, Recorded), 1), deployment(json!({}), json!({}))),
         ("possibly drifted", set((Drifted, Inferred)), plain()),
         ("unknown", set((Unknown, Inferred)), plain()),
+        ("a partition keeps some", parted((Drifted, Recorded)), parting(2)),
+        ("unknown, and a partition keeps some", set((Unknown, Inferred)), parting(1)),
+    ];
+    let in_vain = [
         ("current", set((Current, Recorded)), plain()),
+        ("current, and a partition keeps some", set((Current, Recorded)), parting(1)),
         ("rolling", set((Rolling, Recorded)), plain()),
         ("on delete", set((Drifted, Recorded)), updated(json!({"type": "OnDelete"}))),
         ("paused", set((Drifted, Recorded)), deployment(json!({"paused": true}), json!({}))),
-        ("stuck", set((Drifted, Recorded)), deployment(json!({}), json!({"conditions": stuck}))),
-        ("a partition keeps some", parted((Drifted, Recorded)), parting()),
-        ("a partition keeps all that drifted", parted((Current, Recorded)), parting()),
+        ("stuck", set((Drifted, Recorded)), deployment(json!({}), stuck)),
+        ("a partition keeps all that drifted", parted((Current, Recorded)), parting(2)),
+        ("unknown, and a partition keeps all", set((Unknown, Inferred)), parting(3)),
         ("in vain", set((Drifted, Recorded)), stateful_set(json!({}), json!({RESTARTED_FOR: memory}))),
     ];
-    let words = cases.into_iter().map(|(name, report, rollable)| {
-        let restart = in_the_way(&report, &rollable)
-            .map_or_else(|| rolled(&report, iter::empty(), &rollable), Restart::in_vain);
-        let helps = if restart.helps { "helps" } else { "in vain" };
-        format!("{name}, {helps}:\n  {}\n", restart.words)
-    });
-    golden!("words", words.collect());
+    let mut words = String::new();
+    for (helps, cases) in [(true, &helping[..]), (false, &in_vain)] {
+        for (name, report, rollable) in cases {
+            let pods = pods(report);
+            let restart = in_the_way(report, rollable)
+                .map_or_else(|| rolled(report, pods.iter(), rollable), Restart::in_vain);
+            assert_eq!(restart.helps, helps, "{name}: {}", restart.words);
+            words += &format!("{name}:\n  {}\n", restart.words);
+        }
+    }
+    golden!("words", words);
+}
+
+/// Its pods, by their ordinals.
+fn pods(report: &WorkloadReport) -> Vec<SurveyedPod> {
+    let pod = |ordinal: usize| SurveyedPod {
+        workload: report.workload.clone(),
+        name: format!("db-{ordinal}"),
+        revision: Default::default(),
+        created_at: Timestamp::UNIX_EPOCH,
+        verdict: report.verdict,
+        certainty: report.certainty,
+        findings: Vec::new(),
+        problem: None,
+        grounds: None,
+    };
+    (0..report.pods).map(pod).collect()
 }

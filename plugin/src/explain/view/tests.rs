@@ -15,13 +15,11 @@ use serde_json::{Value, json};
 use super::super::restart::Restart;
 use super::*;
 use crate::document::Form;
-use crate::golden::golden;
+use crate::golden::{HOSTILE, golden};
 use crate::pods::Unjudged;
 use crate::report::roll_up;
 use crate::survey::{Grounds, SurveyedPod};
 use crate::workload::{Kind, WorkloadName};
-
-const HOSTILE: &str = "\u{1b}[2J";
 
 /// What no output may hold: the values of the sources, plain and as Secrets have them.
 const VALUES: [&str; 4] = ["hidden", "c2VzYW1l", "b3Blbg==", "sesame"];

@@ -1,11 +1,9 @@
 use serde_json::json;
 
 use super::*;
-use crate::golden::golden;
+use crate::golden::{HOSTILE, golden};
 use crate::installation::rendering::render;
 use crate::installation::values::Values;
-
-const HOSTILE: &str = "\u{1b}[2J";
 
 fn role(rules: &Value) -> Object {
     let json = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "x"}, "rules": rules});

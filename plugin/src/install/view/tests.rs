@@ -3,12 +3,10 @@
 use serde_json::json;
 
 use super::*;
-use crate::golden::golden;
+use crate::golden::{HOSTILE, golden};
 use crate::installation::found::Standing;
 use crate::installation::object::Object;
 use crate::table::printable;
-
-const HOSTILE: &str = "\u{1b}[2J";
 
 /// An installation whose webhook says that it is of this version.
 fn found(version: Option<&str>) -> Found {

@@ -4,14 +4,12 @@ use reload_core::source::SourceId;
 use reload_core::verdict::Certainty;
 
 use super::*;
-use crate::golden::golden;
+use crate::golden::{HOSTILE, golden};
 use crate::report::Cause;
 use crate::report::of_tests::{cause, report};
 use crate::sync::refusal;
 use crate::table::printable;
 use crate::workload::Kind;
-
-const HOSTILE: &str = "\u{1b}[2J";
 
 fn drifted(kind: Kind, name: &str, causes: Vec<Cause>) -> WorkloadReport {
     report(("shop", kind, name), (Verdict::Drifted, Certainty::Recorded), (2, 2), causes)

@@ -4,12 +4,10 @@ use serde_json::json;
 
 use super::super::records::kept_by;
 use super::*;
-use crate::golden::golden;
+use crate::golden::{HOSTILE, golden};
 use crate::installation::rendering::render;
 use crate::installation::values::Values;
 use crate::table::printable;
-
-const HOSTILE: &str = "\u{1b}[2J";
 
 fn pods(count: usize) -> Vec<RecordedPod> {
     let pod = |number| RecordedPod {

@@ -8,12 +8,10 @@ use serde_json::{Value, json};
 use super::*;
 use crate::api::ApiError;
 use crate::document::Form;
-use crate::golden::golden;
+use crate::golden::{HOSTILE, golden};
 use crate::used_by::existing::Existing;
 use crate::used_by::templates::{Template, Templates};
 use crate::workload::{Kind, WorkloadName};
-
-const HOSTILE: &str = "\u{1b}[2J";
 
 /// Containers that use ConfigMap `settings` in every way, and Secret `login`.
 fn much() -> Value {
