@@ -17,7 +17,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use crate::record::{Changes, Distrust, PodIdentity, Record, Unreadable};
+use crate::record::{Changes, Distrust, Record, Unreadable};
 use crate::reference::{Class, Mode, Reference};
 use crate::source::{Source, SourceId};
 
@@ -113,8 +113,8 @@ pub struct Finding {
 /// A pod, as far as verdicts look at it.
 #[derive(Debug)]
 pub struct Pod {
-    /// Who it is.
-    pub identity: PodIdentity,
+    /// `metadata.namespace`.
+    pub namespace: String,
     /// What it uses, without what is ignored; pods of one template share it.
     pub references: Arc<[Reference]>,
     /// Its containers' present runs.

@@ -32,7 +32,8 @@ struct Metadata {
 }
 
 impl Surroundings {
-    /// Fetches them for these workloads: a list for each kind that there is, and one of namespaces.
+    /// Fetches them for these workloads: a list for each kind that there is, and one of namespaces, all at
+    /// once.
     /// What may not be listed has no options.
     ///
     /// # Errors
@@ -45,14 +46,17 @@ impl Surroundings {
         if workloads.is_empty() {
             return Ok(Self::default());
         }
-        let mut all = Self { workloads: BTreeMap::new(), namespaces: namespaces(client, namespace).await? };
         let kinds: BTreeSet<&Kind> = workloads.iter().map(|workload| &workload.kind).collect();
-        for kind in kinds.into_iter().filter(|kind| **kind != Kind::Pod) {
-            let Some((group, plural)) = kind.resource() else { continue };
-            for Item { metadata } in
-                list(client, Resource { group, plural, namespace, name: None }, &[]).await?
-            {
-                let Metadata { namespace, name, annotations } = metadata;
+        let lists = kinds.into_iter().filter(|kind| **kind != Kind::Pod).filter_map(|kind| {
+            let (group, plural) = kind.resource()?;
+            let resource = Resource { group, plural, namespace, name: None };
+            Some(async move { Ok((kind, list(client, resource, &[]).await?)) })
+        });
+        let (namespaces, lists) =
+            tokio::try_join!(namespaces(client, namespace), futures::future::try_join_all(lists))?;
+        let mut all = Self { workloads: BTreeMap::new(), namespaces };
+        for (kind, items) in lists {
+            for Item { metadata: Metadata { namespace, name, annotations } } in items {
                 all.workloads.insert(WorkloadName { namespace, kind: kind.clone(), name }, annotations);
             }
         }

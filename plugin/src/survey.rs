@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use kube::Client;
-use reload_core::record::{By, Record};
+use reload_core::record::{By, PodIdentity, Record};
 use reload_core::source::SourceId;
 use reload_core::verdict::{Certainty, Finding, Pod, Unrecorded, Verdict, judge, unmoved, worst};
 
@@ -47,6 +47,8 @@ pub(crate) struct SurveyedPod {
 
 /// What a pod was judged by.
 pub(crate) struct Grounds {
+    /// Who it is.
+    pub(crate) identity: PodIdentity,
     pub(crate) pod: Pod,
     /// The pod's own `metadata.resourceVersion` before it was read.
     pub(crate) resource_version: String,
@@ -166,9 +168,10 @@ async fn judged(
             // Of thousands of pods, nobody asks why.
             findings = Vec::new();
         }
-        let resource_version = || metadata.resource_version().to_owned();
-        let grounds = (depth != Depth::Verdicts)
-            .then(|| Box::new(Grounds { pod, resource_version: resource_version() }));
+        let grounds = (depth != Depth::Verdicts).then(|| {
+            let resource_version = metadata.resource_version().to_owned();
+            Box::new(Grounds { identity: metadata.identity(), pod, resource_version })
+        });
         SurveyedPod { findings, grounds, ..unjudged(inventory, metadata, verdict, certainty) }
     });
     Ok(judged.collect())
@@ -288,7 +291,7 @@ async fn extract<'a>(
         let around = surroundings.options(&inventory.workload(metadata));
         let extracted = around
             .map_err(Unjudged::from)
-            .and_then(|around| pods::extract(pod, metadata.identity(), record, &around, ignored));
+            .and_then(|around| pods::extract(pod, metadata, record, &around, ignored));
         match (extracted, unclear) {
             (Err(problem), _) | (Ok(_), Some(problem)) => {
                 let unknown = unjudged(inventory, metadata, Verdict::Unknown, Certainty::Inferred);

@@ -135,7 +135,7 @@ impl<'a> Use<'a> {
     pub(super) fn hasher(&self) -> Option<Hasher> {
         let recorded = self.pod.record.as_ref().ok().and_then(|record| record.hash_key.as_ref());
         let key = self.hash_key.filter(|key| recorded == Some(&key.id()));
-        Hasher::new(self.source, &self.pod.identity.namespace, key)
+        Hasher::new(self.source, &self.pod.namespace, key)
     }
 
     /// Whether the recorded keys are all that the pod uses: a webhook that ran after ours may have

@@ -11,7 +11,7 @@ use crate::digest::Hasher;
 use crate::hash_key::HashKey;
 use crate::last_write::LastWrite;
 use crate::record::properties::mutated;
-use crate::record::{By, Owner, ReadSource, SourceRecord, UseRecord};
+use crate::record::{By, Owner, PodIdentity, ReadSource, SourceRecord, UseRecord};
 use crate::reference::{Keys, selection};
 
 const NAMESPACE: &str = "x";
@@ -112,15 +112,19 @@ fn states(map: &Option<Now>, secret: &Option<Now>) -> BTreeMap<SourceId, SourceS
     [state(SourceId::config_map("m"), map), state(SourceId::secret("s"), secret)].into()
 }
 
-fn pod(references: Vec<Reference>, runs: Runs, record: Result<Record, Unrecorded>, rereads: bool) -> Pod {
-    let identity = PodIdentity {
+fn identity() -> PodIdentity {
+    PodIdentity {
         namespace: NAMESPACE.to_owned(),
         name: "p".to_owned(),
         generate_name: None,
         controller: Some("o".to_owned()),
         created_at: at(0),
-    };
-    Pod { identity, references: references.into(), runs, record, rereads, doubts: Default::default() }
+    }
+}
+
+fn pod(references: Vec<Reference>, runs: Runs, record: Result<Record, Unrecorded>, rereads: bool) -> Pod {
+    let namespace = NAMESPACE.to_owned();
+    Pod { namespace, references: references.into(), runs, record, rereads, doubts: Default::default() }
 }
 
 /// What admission writes about the references when the sources hold this.
@@ -161,8 +165,7 @@ proptest! {
         references in references(), runs in runs(), map in now(), secret in now(), rereads in any::<bool>(),
     ) {
         let record = Record::parse(&text).map_err(Unrecorded::from).and_then(|record| {
-            let pod = pod(vec![], Runs::default(), Err(Unrecorded::None), false);
-            record.check(&pod.identity).map_err(Unrecorded::from).map(|()| record)
+            record.check(&identity()).map_err(Unrecorded::from).map(|()| record)
         });
         // A mutation may leave it whole: then it is understood.
         prop_assume!(record.is_err());

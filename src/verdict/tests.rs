@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::hash_key::HashKey;
-use crate::record::{By, Owner, ReadSource, SourceRecord};
+use crate::record::{By, Owner, ReadSource, SourceRecord, Unread};
 use crate::reference::Keys;
 use crate::reference::Mode::{Api, Directory, SubPath};
 

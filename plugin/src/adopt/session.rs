@@ -167,7 +167,7 @@ impl Session<'_> {
         if let Some(why) = obstacle(&grounds.pod, &findings).or_else(|| too_early(&grounds.pod, takes.at)) {
             return Outcome::LeftAlone(why);
         }
-        let text = match record(now, &grounds.pod, takes) {
+        let text = match record(now, grounds, takes) {
             Ok(text) => text,
             Err(why) => return Outcome::LeftAlone(why),
         };
@@ -185,7 +185,7 @@ impl Session<'_> {
             ..PatchParams::default()
         };
         let pods: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
-        let name = grounds.pod.identity.name.as_str();
+        let name = grounds.identity.name.as_str();
         match pods.patch_metadata(name, &params, &Patch::Merge(json!({"metadata": metadata}))).await {
             Ok(_) => Outcome::Adopted,
             Err(kube::Error::Api(status)) if status.code == 409 => Outcome::Conflict,

@@ -83,12 +83,9 @@ fn of_pods(pods: &[&ExplainedPod], paint: Paint) -> String {
     }
     let judged = first.problem.is_none() && first.verdict != Verdict::Ignored;
     let idle = judged && first.sources.is_empty();
-    match &first.unrecorded {
-        Some(why) => {
-            let judged = if idle { "" } else { "judged by times alone: " };
-            text += &line(1, &format!("Created at {}; {judged}{why}.", first.created_at));
-        }
-        None => {}
+    if let Some(why) = &first.unrecorded {
+        let judged = if idle { "" } else { "judged by times alone: " };
+        text += &line(1, &format!("Created at {}; {judged}{why}.", first.created_at));
     }
     if first.verdict == Verdict::Ignored {
         text += &line(1, "It is left out on request.");

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use reload_core::options::{Carrier, InvalidOption, Live, Options};
-use reload_core::record::{PodIdentity, Record};
+use reload_core::record::Record;
 use reload_core::reference::{MAX_PAIRS, Reference, extra_references};
 use reload_core::source::SourceId;
 use reload_core::verdict::{self, Unrecorded};
 
 use super::FetchedPod;
+use crate::inventory::PodMetadata;
 
 /// What keeps a pod from being judged.
 #[derive(Debug, thiserror::Error)]
@@ -34,12 +35,12 @@ pub(crate) struct Extracted {
 /// An annotation that is not understood, or more references than are looked at.
 pub(crate) fn extract(
     pod: FetchedPod,
-    identity: PodIdentity,
+    metadata: &PodMetadata,
     record: Result<Record, Unrecorded>,
     around: &Options,
     mut ignore: impl FnMut(&SourceId) -> bool,
 ) -> Result<Extracted, Unjudged> {
-    let object = format!("pod/{} in namespace {}", identity.name, identity.namespace);
+    let object = format!("pod/{} in namespace {}", metadata.name, metadata.namespace);
     let options = Options::parse(Carrier::Pod, &object, &pod.annotations)?.within(around);
     let ignored = options.ignore == Some(true);
     let FetchedPod { spec, runs, .. } = pod;
@@ -56,33 +57,32 @@ pub(crate) fn extract(
         false => used.into_iter().cloned().collect(),
     };
     let rereads = options.live == Some(Live::Reread);
-    let pod = verdict::Pod { identity, references, runs, record, rereads, doubts: BTreeMap::new() };
+    let namespace = metadata.namespace.clone();
+    let pod = verdict::Pod { namespace, references, runs, record, rereads, doubts: BTreeMap::new() };
     Ok(Extracted { pod, ignored })
 }
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
     use serde_json::{Value, json};
 
     use super::*;
     use crate::pods::fetched::{InFull, Specs};
 
-    fn identity() -> PodIdentity {
-        PodIdentity {
-            namespace: "x".to_owned(),
-            name: "p".to_owned(),
-            generate_name: None,
-            controller: None,
-            created_at: Timestamp::UNIX_EPOCH,
-        }
+    fn metadata() -> PodMetadata {
+        let (namespace, name) = ("x", "p");
+        serde_json::from_value(
+            json!({"namespace": namespace, "name": name, "uid": "u", "resourceVersion": "1",
+            "creationTimestamp": "2026-01-01T00:00:00Z"}),
+        )
+        .unwrap()
     }
 
     fn extracted(spec: Value, annotations: Value) -> Result<Extracted, Unjudged> {
-        let metadata = json!({"uid": "u", "annotations": annotations});
-        let pod: InFull = serde_json::from_value(json!({"metadata": metadata, "spec": spec})).unwrap();
+        let pod = json!({"metadata": {"uid": "u", "annotations": annotations}, "spec": spec});
+        let pod: InFull = serde_json::from_value(pod).unwrap();
         let (_, pod) = pod.kept(&mut Specs::default());
-        extract(pod, identity(), Err(Unrecorded::None), &Options::default(), |_| false)
+        extract(pod, &metadata(), Err(Unrecorded::None), &Options::default(), |_| false)
     }
 
     #[test]
@@ -93,7 +93,7 @@ mod tests {
         let mut of = |annotations: Value| {
             let pod = json!({"metadata": {"uid": "u", "annotations": annotations}, "spec": spec});
             let (_, pod) = serde_json::from_value::<InFull>(pod).unwrap().kept(&mut specs);
-            extract(pod, identity(), Err(Unrecorded::None), &Options::default(), |_| false).unwrap().pod
+            extract(pod, &metadata(), Err(Unrecorded::None), &Options::default(), |_| false).unwrap().pod
         };
         let (one, other) = (of(json!({})), of(json!({})));
         assert!(Arc::ptr_eq(&one.references, &other.references));

@@ -18,16 +18,10 @@ pub(super) fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_790_000_000 + second).unwrap()
 }
 
-/// The pod `p` of the controller `o`.
+/// A pod.
 pub(super) fn pod(references: Vec<Reference>, runs: Runs, record: Result<Record, Unrecorded>) -> Pod {
-    let identity = PodIdentity {
-        namespace: "x".to_owned(),
-        name: "p".to_owned(),
-        generate_name: None,
-        controller: Some("o".to_owned()),
-        created_at: at(0),
-    };
-    Pod { identity, references: references.into(), runs, record, rereads: false, doubts: BTreeMap::new() }
+    let namespace = "x".to_owned();
+    Pod { namespace, references: references.into(), runs, record, rereads: false, doubts: BTreeMap::new() }
 }
 
 /// Its record.

@@ -11,9 +11,10 @@ use reload_core::options::{Carrier, Options};
 use reload_core::record::{By, MAX_ANNOTATIONS, Owner, ReadSource, Record, SourceRecord, Unread, UseRecord};
 use reload_core::reference::{Keys, Mode, references, selection};
 use reload_core::source::{SourceId, SourceKind};
-use reload_core::verdict::{self, SourceState};
+use reload_core::verdict::SourceState;
 
 use crate::adopt::AdoptArgs;
+use crate::survey::Grounds;
 
 /// What records are made of.
 pub(super) struct Takes<'a> {
@@ -30,14 +31,14 @@ pub(super) struct Takes<'a> {
 ///
 /// # Errors
 /// Why it cannot be written.
-pub(super) fn record(now: &Pod, judged: &verdict::Pod, takes: &Takes<'_>) -> Result<String, String> {
-    let identity = &judged.identity;
+pub(super) fn record(now: &Pod, judged: &Grounds, takes: &Takes<'_>) -> Result<String, String> {
+    let Grounds { identity, pod, .. } = judged;
     let of_source = |(id, modes)| {
         let record = takes.record_of(&identity.namespace, &id, modes);
         (id, record)
     };
     let mut sources: BTreeMap<SourceId, SourceRecord> =
-        selection(&*judged.references).into_iter().map(of_source).collect();
+        selection(&*pod.references).into_iter().map(of_source).collect();
     // What was not judged, as it is left out by an option, is not vouched for either.
     for id in used(now, takes) {
         sources.entry(id).or_insert(SourceRecord::Unread(Unread::Other));

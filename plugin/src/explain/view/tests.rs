@@ -129,7 +129,7 @@ fn pod(name: &str, created: i64, recorded: Option<By>, now: &BTreeMap<SourceId, 
     let recorded_at = |by| if by == By::Adopt { at(7200) } else { created_at };
     let record = recorded.map(|by| record(&identity, by, recorded_at(by), &references));
     let judged = Pod {
-        identity,
+        namespace: identity.namespace.clone(),
         references: references.into_iter().collect(),
         runs: [("app".to_owned(), run(0)), ("side".to_owned(), run(1))].into_iter().collect(),
         record: record.ok_or(Unrecorded::None),
@@ -138,7 +138,7 @@ fn pod(name: &str, created: i64, recorded: Option<By>, now: &BTreeMap<SourceId, 
     };
     let findings = judge(&judged, now, Some(&hash_key()), Lag::default());
     let (verdict, certainty) = worst(&findings);
-    let grounds = Some(Box::new(Grounds { pod: judged, resource_version: "1".to_owned() }));
+    let grounds = Some(Box::new(Grounds { identity, pod: judged, resource_version: "1".to_owned() }));
     SurveyedPod { verdict, certainty, findings, grounds, ..unlooked(name, created) }
 }
 

@@ -6,6 +6,7 @@
 
 mod download;
 mod population;
+mod quiet;
 mod run;
 
 use std::time::Duration;
@@ -44,6 +45,8 @@ async fn main() -> Result<()> {
     for recorded in [true, false] {
         for &pods in &sizes {
             population.scale(pods, recorded).await?;
+            // Controllers and nodes have much to do for a while after each.
+            quiet::wait().await;
             rows.push(measure(&cluster, pods, recorded).await?);
         }
     }
