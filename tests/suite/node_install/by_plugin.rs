@@ -64,7 +64,7 @@ async fn by_one_command_it_records_is_upgraded_and_is_taken_away_without_a_trace
         deploy(&ns, "recorded").await?;
         assert_eq!(ns.status().await?.verdict("deployment/recorded")?, "Current recorded");
         let removed = reload(cluster, &["uninstall", "--purge"]).await?.success()?;
-        ensure!(removed.stdout.contains("records of"), "{removed}");
+        ensure!(removed.stdout.contains("the record of 1 pod deleted"), "{removed}");
         let pods = ns.kubectl().json(&["pods"]).await?.to_string();
         ensure!(!pods.contains(RECORD), "a record is left");
         ns.kubectl().run(&["delete", "deployment", "recorded"]).await?;
