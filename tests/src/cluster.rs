@@ -47,6 +47,19 @@ pub struct ClusterOptions {
     pub folder: Option<PathBuf>,
 }
 
+impl ClusterOptions {
+    /// For so many pods: as many nodes as take them, and controllers that make them as fast as they can.
+    pub fn of_pods(pods: usize) -> Self {
+        // A node takes 110.
+        let mut options = Self { nodes: pods.div_ceil(100), ..Self::default() };
+        options.flags.retain(|flag| !flag.contains("kube-api-qps") && !flag.contains("kube-api-burst"));
+        let faster =
+            ["kube-controller-manager=kube-api-qps=2000", "kube-controller-manager=kube-api-burst=4000"];
+        options.flags.extend(faster.map(str::to_owned));
+        options
+    }
+}
+
 impl Default for ClusterOptions {
     fn default() -> Self {
         let flags = [

@@ -97,10 +97,14 @@ impl<'a> Namespace<'a> {
         self.cluster.kubectl().namespace(&self.name)
     }
 
+    /// The same, whose plugin looks for the [webhook](Self::webhook) of this namespace.
+    pub fn kubectl_with_webhook(&self) -> Kubectl<'a> {
+        self.kubectl().env("KUBECTL_RELOAD_NAMESPACE", &self.webhook_options().install_namespace)
+    }
+
     /// `kubectl reload … -n NAME`, with the [webhook](Self::webhook) of this namespace.
     pub async fn reload(&self, arguments: &[&str]) -> Result<Output> {
-        let install_namespace = self.webhook_options().install_namespace;
-        self.kubectl().env("KUBECTL_RELOAD_NAMESPACE", &install_namespace).reload(arguments).await
+        self.kubectl_with_webhook().reload(arguments).await
     }
 
     /// A webhook of this namespace alone, running.

@@ -44,9 +44,8 @@ impl Namespace<'_> {
     /// setsid, which makes the terminal the program's own.
     pub fn reload_on_terminal(&self, arguments: &[&str], size: (u16, u16)) -> Result<Option<Terminal>> {
         self.cluster().binaries().plugin()?;
-        let install_namespace = self.webhook_options().install_namespace;
-        let kubectl = self.kubectl().env("KUBECTL_RELOAD_NAMESPACE", &install_namespace);
-        kubectl.on_terminal(&[&["reload"], arguments, &["-n", self.name()]].concat(), size)
+        self.kubectl_with_webhook()
+            .on_terminal(&[&["reload"], arguments, &["-n", self.name()]].concat(), size)
     }
 }
 

@@ -18,8 +18,6 @@ const WORKLOADS: usize = 5000;
 const DEPLOYMENT_OF: usize = 5;
 /// ConfigMaps, each of which some twenty of the workloads use.
 const SOURCES: usize = 249;
-/// Pods that a fake node takes, and fewer than it may.
-const ON_A_NODE: usize = 100;
 /// Requests under way at once.
 const PARALLEL: usize = 32;
 /// How long all of them may take to run on a slow machine.
@@ -27,11 +25,7 @@ const LIMIT: Duration = Duration::from_secs(900);
 
 #[tokio::test]
 async fn of_five_thousand_workloads_those_that_drifted_are_told_and_restarted_alone() -> Result<()> {
-    let mut options = ClusterOptions { nodes: WORKLOADS.div_ceil(ON_A_NODE), ..ClusterOptions::default() };
-    options.flags.retain(|flag| !flag.contains("kube-api-qps") && !flag.contains("kube-api-burst"));
-    let faster = ["kube-controller-manager=kube-api-qps=2000", "kube-controller-manager=kube-api-burst=4000"];
-    options.flags.extend(faster.map(str::to_owned));
-    let cluster = Cluster::start(options).await?;
+    let cluster = Cluster::start(ClusterOptions::of_pods(WORKLOADS)).await?;
     // It goes with its cluster: to empty it first would take as long as to fill it.
     let ns = Namespace::create(&cluster, "many").await?;
     let webhook = ns.webhook().await?;
@@ -53,8 +47,7 @@ async fn of_five_thousand_workloads_those_that_drifted_are_told_and_restarted_al
 
     let before = pods(&ns).await?;
     // Each is judged again among all the others, right before it is restarted.
-    let install_namespace = ns.webhook_options().install_namespace;
-    let kubectl = ns.kubectl().env("KUBECTL_RELOAD_NAMESPACE", &install_namespace).limit(LIMIT);
+    let kubectl = ns.kubectl_with_webhook().limit(LIMIT);
     let sync = kubectl.reload(&["sync", "deployments", "--yes", "--max-parallel", "20"]).await?.success()?;
     assert_eq!(sync.stdout.matches(" restarted (").count(), deployments.len(), "{sync}");
     let after = pods(&ns).await?;

@@ -18,11 +18,9 @@ fn file(sources: &[Value]) -> String {
 }
 
 async fn plan(ns: &Namespace<'_>, sources: &[Value], flags: &[&str]) -> Result<Output> {
-    let install = ns.webhook_options().install_namespace;
-    let kubectl = ns.kubectl().env("KUBECTL_RELOAD_NAMESPACE", &install);
     ns.cluster().binaries().plugin()?;
     let arguments = [&["reload", "plan", "-f", "-"], flags].concat();
-    kubectl.output_with_input(&arguments, &file(sources)).await
+    ns.kubectl_with_webhook().output_with_input(&arguments, &file(sources)).await
 }
 
 /// Per workload what a plan says of it: `Drifted recorded frozen configmap/a +x ~y -z`, with every

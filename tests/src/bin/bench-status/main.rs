@@ -33,13 +33,7 @@ async fn main() -> Result<()> {
         sizes = vec![2_000, 10_000];
     }
     let largest = sizes.iter().max().copied().unwrap_or_default();
-    let mut options = ClusterOptions { nodes: largest.div_ceil(100), ..ClusterOptions::default() };
-    options.flags.retain(|flag| !flag.contains("kube-api-qps") && !flag.contains("kube-api-burst"));
-    options.flags.extend(
-        ["kube-controller-manager=kube-api-qps=2000", "kube-controller-manager=kube-api-burst=4000"]
-            .map(str::to_owned),
-    );
-    let cluster = Cluster::start(options).await?;
+    let cluster = Cluster::start(ClusterOptions::of_pods(largest)).await?;
     let mut population = Population::create(&cluster).await?;
     let mut rows = Vec::new();
     for recorded in [true, false] {
