@@ -48,7 +48,7 @@ pub(crate) struct Found {
 
 impl Found {
     fn holds(&self, target: &Target) -> bool {
-        self.pods.iter().any(|pod| target.takes(&pod.workload, &pod.name))
+        self.pods.iter().any(|pod| target.takes(&pod.workload, &pod.metadata.name))
     }
 
     /// Whether a source could not be looked at that a pod uses.
@@ -71,8 +71,8 @@ pub(crate) async fn find(
 ) -> Result<Vec<WorkloadReport>, FindError> {
     let found = find_with_pods(client, namespace, selector, targets, judgement).await?;
     for pod in found.pods.iter().filter(|pod| pod.workload.kind != Kind::Pod) {
-        if targets.iter().any(|target| target.is_pod(&pod.name)) {
-            let (name, owner) = (pod.name.clone(), pod.workload.to_string());
+        if targets.iter().any(|target| target.is_pod(&pod.metadata.name)) {
+            let (name, owner) = (pod.metadata.name.clone(), pod.workload.to_string());
             return Err(FindError::NoWorkloadItself { name, owner });
         }
     }

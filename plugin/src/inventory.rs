@@ -10,6 +10,7 @@ mod revision;
 mod source;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use kube::Client;
 use reload_core::last_write::LastWrite;
@@ -36,9 +37,10 @@ type Uid = String;
 
 /// What the cluster holds, of one namespace or of all.
 pub(crate) struct Inventory {
-    pub(crate) pods: Vec<PodMetadata>,
+    /// Each is shared with what is surveyed of it.
+    pub(crate) pods: Vec<Arc<PodMetadata>>,
     /// Those that are being deleted: they have no verdict, and still know the sources that they use.
-    pub(crate) leaving: Vec<PodMetadata>,
+    pub(crate) leaving: Vec<Arc<PodMetadata>>,
     /// The pods that a selector takes, where there is one. The others count as well: they keep
     /// the old content of an immutable source alive.
     selected: Option<HashSet<Uid>>,
@@ -105,7 +107,7 @@ impl Inventory {
                 &[]
             ),
         );
-        let (leaving, pods) = pods?.into_iter().partition(|pod: &PodMetadata| pod.is_leaving);
+        let (leaving, pods) = pods?.into_iter().map(Arc::new).partition(|pod| pod.is_leaving);
         let mut inventory = Self {
             pods,
             leaving,
@@ -258,7 +260,7 @@ impl Inventory {
         if targets.is_empty() {
             return;
         }
-        let taken = |pod: &&PodMetadata| {
+        let taken = |pod: &&Arc<PodMetadata>| {
             let workload = self.workload(pod);
             self.is_selected(pod) && targets.iter().any(|target| target.takes(&workload, &pod.name))
         };

@@ -45,13 +45,14 @@ impl Look {
         let pods = survey_to(depth, client, &inventory, judgement, wanted).await?;
         let look = Self { inventory, pods, targets: targets.to_vec() };
         let unmatched =
-            |target: &&Target| !look.pods.iter().any(|pod| target.takes(&pod.workload, &pod.name));
+            |target: &&Target| !look.pods.iter().any(|pod| target.takes(&pod.workload, &pod.metadata.name));
         check(client, namespace, look.pods.is_empty(), targets.iter().filter(unmatched)).await?;
         Ok(look)
     }
 
     /// Whether a pod itself is meant, or its whole workload.
     pub(crate) fn takes(&self, pod: &SurveyedPod) -> bool {
-        self.targets.is_empty() || self.targets.iter().any(|target| target.takes(&pod.workload, &pod.name))
+        self.targets.is_empty()
+            || self.targets.iter().any(|target| target.takes(&pod.workload, &pod.metadata.name))
     }
 }

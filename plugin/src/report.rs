@@ -160,7 +160,7 @@ fn report(workload: &WorkloadName, pods: &[&SurveyedPod]) -> WorkloadReport {
         causes: if verdict == Verdict::Current { Vec::new() } else { causes(findings) },
         drifts: drifts(pods),
         problem: pods.iter().find_map(|pod| pod.problem.as_ref()).map(ToString::to_string),
-        newest_pod: pods.iter().map(|pod| pod.created_at).max(),
+        newest_pod: pods.iter().map(|pod| pod.metadata.created_at()).max(),
         reached: None,
     }
 }
@@ -194,7 +194,7 @@ fn verdicts<'a>(
     let verdict = |pod: &&'a SurveyedPod| PodVerdict {
         verdict: pod.verdict,
         certainty: pod.certainty,
-        revision: revision(&pod.revision),
+        revision: revision(pod.metadata.revision()),
     };
     pods.iter().map(verdict).collect()
 }

@@ -1,6 +1,7 @@
 //! Sources as they are now: by metadata where that is enough, in full where a question is left.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use futures::StreamExt;
 use kube::Client;
@@ -25,7 +26,7 @@ pub(crate) type States = BTreeMap<String, BTreeMap<SourceId, SourceState>>;
 pub(crate) async fn read_sources(
     client: &Client,
     inventory: &Inventory,
-    pods: &[(&PodMetadata, Pod)],
+    pods: &[(&Arc<PodMetadata>, Pod)],
     install_namespace: &str,
 ) -> Result<(States, Option<HashKeys>), ApiError> {
     let mut states = States::new();

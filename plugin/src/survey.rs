@@ -1,16 +1,16 @@
 //! The survey: from the inventory to a verdict on every pod, reading no more than it takes.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use jiff::Timestamp;
 use kube::Client;
-use reload_core::record::{By, PodIdentity, Record};
+use reload_core::record::{By, Record};
 use reload_core::source::SourceId;
 use reload_core::verdict::{Certainty, Finding, Pod, Unrecorded, Verdict, judge, unmoved, worst};
 
 use crate::api::ApiError;
 use crate::immutable::Immutables;
-use crate::inventory::{Inventory, PodMetadata, Revision};
+use crate::inventory::{Inventory, PodMetadata};
 pub(crate) use crate::judgement::JudgementArgs;
 use crate::pods::{self, FetchedPod, Unjudged};
 use crate::sources::read_sources;
@@ -31,9 +31,8 @@ pub(crate) enum Depth {
 /// A pod and its verdict.
 pub(crate) struct SurveyedPod {
     pub(crate) workload: WorkloadName,
-    pub(crate) name: String,
-    pub(crate) revision: Revision,
-    pub(crate) created_at: Timestamp,
+    /// Its metadata, before it was looked at any closer.
+    pub(crate) metadata: Arc<PodMetadata>,
     pub(crate) verdict: Verdict,
     pub(crate) certainty: Certainty,
     /// Every use that was looked at; none where the record alone settled it, or where it is Current and
@@ -42,27 +41,18 @@ pub(crate) struct SurveyedPod {
     /// What kept it from being judged.
     pub(crate) problem: Option<Unjudged>,
     /// What it was judged by, where that was asked for and looked at.
-    pub(crate) grounds: Option<Box<Grounds>>,
-}
-
-/// What a pod was judged by.
-pub(crate) struct Grounds {
-    /// Who it is.
-    pub(crate) identity: PodIdentity,
-    pub(crate) pod: Pod,
-    /// The pod's own `metadata.resourceVersion` before it was read.
-    pub(crate) resource_version: String,
+    pub(crate) grounds: Option<Box<Pod>>,
 }
 
 /// A pod that metadata did not settle.
 struct Candidate<'a> {
-    metadata: &'a PodMetadata,
+    metadata: &'a Arc<PodMetadata>,
     record: Result<Record, Unrecorded>,
 }
 
 /// A pod that its metadata settled.
 struct Settled<'a> {
-    metadata: &'a PodMetadata,
+    metadata: &'a Arc<PodMetadata>,
     verdict: Verdict,
     certainty: Certainty,
 }
@@ -111,7 +101,7 @@ pub(crate) async fn survey_to(
             Some(pod) if asked => settled.push(pod),
             _ => {}
         }
-        bystanders.extend(candidate.record.is_err().then_some(metadata));
+        bystanders.extend(candidate.record.is_err().then_some(&**metadata));
     }
     // These keep a name alive as well, until they are gone.
     for metadata in &inventory.leaving {
@@ -148,7 +138,7 @@ async fn judged(
     client: &Client,
     inventory: &Inventory,
     immutables: &Immutables,
-    mut pods: Vec<(&PodMetadata, Pod)>,
+    mut pods: Vec<(&Arc<PodMetadata>, Pod)>,
     args: &JudgementArgs,
 ) -> Result<Vec<SurveyedPod>, ApiError> {
     for (metadata, pod) in &mut pods {
@@ -168,17 +158,14 @@ async fn judged(
             // Of thousands of pods, nobody asks why.
             findings = Vec::new();
         }
-        let grounds = (depth != Depth::Verdicts).then(|| {
-            let resource_version = metadata.resource_version().to_owned();
-            Box::new(Grounds { identity: metadata.identity(), pod, resource_version })
-        });
+        let grounds = (depth != Depth::Verdicts).then(|| Box::new(pod));
         SurveyedPod { findings, grounds, ..unjudged(inventory, metadata, verdict, certainty) }
     });
     Ok(judged.collect())
 }
 
 impl<'a> Candidate<'a> {
-    fn of(metadata: &'a PodMetadata) -> Self {
+    fn of(metadata: &'a Arc<PodMetadata>) -> Self {
         Self { metadata, record: record(metadata) }
     }
 
@@ -232,15 +219,13 @@ fn warn_of_records(candidates: &[Candidate<'_>]) {
 
 fn unjudged(
     inventory: &Inventory,
-    metadata: &PodMetadata,
+    metadata: &Arc<PodMetadata>,
     verdict: Verdict,
     certainty: Certainty,
 ) -> SurveyedPod {
     SurveyedPod {
         workload: inventory.workload(metadata),
-        name: metadata.name.clone(),
-        revision: metadata.revision().clone(),
-        created_at: metadata.created_at(),
+        metadata: Arc::clone(metadata),
         verdict,
         certainty,
         findings: Vec::new(),
@@ -263,8 +248,8 @@ async fn extract<'a>(
     candidates: Vec<Candidate<'a>>,
     immutables: &mut Immutables,
     args: &JudgementArgs,
-) -> Result<(Vec<(&'a PodMetadata, Pod)>, Vec<SurveyedPod>), ApiError> {
-    let wanted: Vec<&PodMetadata> = candidates.iter().map(|candidate| candidate.metadata).collect();
+) -> Result<(Vec<(&'a Arc<PodMetadata>, Pod)>, Vec<SurveyedPod>), ApiError> {
+    let wanted: Vec<&PodMetadata> = candidates.iter().map(|candidate| &**candidate.metadata).collect();
     let workloads = candidates.iter().map(|candidate| inventory.workload(candidate.metadata)).collect();
     let (mut fetched, surroundings) = tokio::try_join!(
         pods::fetch(client, inventory, &wanted),

@@ -68,6 +68,11 @@ impl<'a> Namespace<'a> {
         Ok(Self { cluster, name: name.to_owned(), client })
     }
 
+    /// One that is there.
+    pub async fn existing(cluster: &'a Cluster, name: &str) -> Result<Self> {
+        Ok(Self { cluster, name: name.to_owned(), client: cluster.client().await? })
+    }
+
     /// The namespace's name.
     pub fn name(&self) -> &str {
         &self.name

@@ -21,11 +21,12 @@ use super::AdoptArgs;
 use super::outcome::{Outcome, Outcomes};
 use crate::api::{ApiError, Resource, get_object_at};
 use crate::dry_run::DryRun;
+use crate::inventory::PodMetadata;
 use crate::named::Look;
 use crate::pods::{PARALLEL, is_live};
 use crate::scope::Target;
 use crate::sources::{find_hash_keys, read_source};
-use crate::survey::{Depth, Grounds, SurveyedPod};
+use crate::survey::{Depth, SurveyedPod};
 use crate::workload::WorkloadName;
 use record::{Takes, record};
 
@@ -37,6 +38,9 @@ const ROUNDS: usize = 5;
 
 /// Workloads that are looked at once more at the same time.
 const WORKLOADS: usize = 4;
+
+/// A pod that was judged, and its metadata before that.
+type Judged<'a> = (&'a PodMetadata, &'a verdict::Pod);
 
 /// One run of adopt.
 pub(super) struct Session<'a> {
@@ -60,7 +64,7 @@ impl Session<'_> {
             let mut pods: Vec<&SurveyedPod> = look.pods.iter().filter(|pod| look.takes(pod)).collect();
             pods.retain(|pod| first || is_in_conflict(&outcomes, pod));
             for pod in &pods {
-                outcomes.set(&pod.workload, &pod.name, planned(pod));
+                outcomes.set(&pod.workload, &pod.metadata.name, planned(pod));
             }
             if let Some(confirm) = confirm.take() {
                 confirm(&outcomes)?;
@@ -85,14 +89,14 @@ impl Session<'_> {
     }
 
     async fn adopt_all(&self, pods: Vec<&SurveyedPod>, outcomes: &mut Outcomes) {
-        let mut workloads: BTreeMap<&WorkloadName, Vec<(&SurveyedPod, &Grounds)>> = BTreeMap::new();
+        let mut workloads: BTreeMap<&WorkloadName, Vec<Judged<'_>>> = BTreeMap::new();
         for pod in pods.into_iter().filter(|pod| planned(pod) == Outcome::Ready) {
-            if let Some(grounds) = &pod.grounds {
-                workloads.entry(&pod.workload).or_default().push((pod, grounds));
+            if let Some(judged) = &pod.grounds {
+                workloads.entry(&pod.workload).or_default().push((&pod.metadata, judged));
             }
         }
-        let secrets = workloads.values().flatten().flat_map(|(_, grounds)| grounds.pod.references.iter());
-        let hash_keys = match secrets.into_iter().any(|used| used.source.kind == SourceKind::Secret) {
+        let mut used = workloads.values().flatten().flat_map(|(_, judged)| judged.references.iter());
+        let hash_keys = match used.any(|used| used.source.kind == SourceKind::Secret) {
             true => self.hash_keys().await,
             false => None,
         };
@@ -117,34 +121,37 @@ impl Session<'_> {
     async fn adopt<'a>(
         &self,
         workload: &'a WorkloadName,
-        pods: Vec<(&'a SurveyedPod, &'a Grounds)>,
+        pods: Vec<Judged<'a>>,
         hash_keys: Option<&HashKeys>,
     ) -> Vec<(&'a WorkloadName, &'a str, Outcome)> {
         let namespace = workload.namespace.as_str();
-        let seen = futures::stream::iter(pods.iter().map(|(pod, _)| self.see(namespace, &pod.name)));
+        let seen =
+            futures::stream::iter(pods.iter().map(|(metadata, _)| self.see(namespace, &metadata.name)));
         let seen: Vec<_> = seen.buffered(PARALLEL).collect().await;
         // Before the first read, as at admission: what is written later is newer than the record.
         let dates = seen.iter().filter_map(|seen| seen.as_ref().ok()?.1);
         let at = dates.min().unwrap_or_else(Timestamp::now);
         let at = Timestamp::from_second(at.as_second()).unwrap_or(at);
-        let used = pods.iter().flat_map(|(_, grounds)| grounds.pod.references.iter());
+        let used = pods.iter().flat_map(|(_, judged)| judged.references.iter());
         let ids: BTreeSet<&SourceId> = used.map(|reference| &reference.source).collect();
         let read = futures::stream::iter(ids).map(async |id| (id.clone(), self.read(namespace, id).await));
         let sources: BTreeMap<SourceId, SourceState> = read.buffer_unordered(PARALLEL).collect().await;
         let takes =
             Takes { at, sources: &sources, hash_key: hash_keys.map(HashKeys::current), args: self.args };
         let mut outcomes = Vec::new();
-        for ((pod, grounds), seen) in pods.into_iter().zip(seen) {
+        for ((metadata, judged), seen) in pods.into_iter().zip(seen) {
             let outcome = match seen {
                 Err(error) if error.is_not_found() => Outcome::LeftAlone("it is gone meanwhile".to_owned()),
                 Err(error) => Outcome::Failed(error.to_string()),
                 Ok((now, _)) if !is_live(&now) => Outcome::LeftAlone("it is ending".to_owned()),
-                Ok((now, _)) if now.metadata.resource_version.as_ref() != Some(&grounds.resource_version) => {
+                Ok((now, _))
+                    if now.metadata.resource_version.as_deref() != Some(metadata.resource_version()) =>
+                {
                     Outcome::Conflict
                 }
-                Ok((now, _)) => self.adopt_one(namespace, &now, grounds, &takes).await,
+                Ok((now, _)) => self.adopt_one(&now, (metadata, judged), &takes).await,
             };
-            outcomes.push((workload, pod.name.as_str(), outcome));
+            outcomes.push((workload, metadata.name.as_str(), outcome));
         }
         outcomes
     }
@@ -162,21 +169,21 @@ impl Session<'_> {
     }
 
     /// A pod that is what was surveyed, its sources read in full.
-    async fn adopt_one(&self, namespace: &str, now: &Pod, grounds: &Grounds, takes: &Takes<'_>) -> Outcome {
-        let findings = judge(&grounds.pod, takes.sources, takes.hash_key, self.args.judgement.lag());
-        if let Some(why) = obstacle(&grounds.pod, &findings).or_else(|| too_early(&grounds.pod, takes.at)) {
+    async fn adopt_one(&self, now: &Pod, (metadata, judged): Judged<'_>, takes: &Takes<'_>) -> Outcome {
+        let findings = judge(judged, takes.sources, takes.hash_key, self.args.judgement.lag());
+        if let Some(why) = obstacle(judged, &findings).or_else(|| too_early(judged, takes.at)) {
             return Outcome::LeftAlone(why);
         }
-        let text = match record(now, grounds, takes) {
+        let text = match record(now, &metadata.identity(), &judged.references, takes) {
             Ok(text) => text,
             Err(why) => return Outcome::LeftAlone(why),
         };
         if self.args.mode.dry_run == DryRun::Client {
             return Outcome::Adopted;
         }
-        let metadata = json!({
+        let patch = json!({
             "uid": now.metadata.uid,
-            "resourceVersion": grounds.resource_version,
+            "resourceVersion": metadata.resource_version(),
             "annotations": {RECORD: text},
         });
         let params = PatchParams {
@@ -184,9 +191,9 @@ impl Session<'_> {
             field_manager: Some(MANAGER.to_owned()),
             ..PatchParams::default()
         };
+        let PodMetadata { namespace, name, .. } = metadata;
         let pods: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
-        let name = grounds.identity.name.as_str();
-        match pods.patch_metadata(name, &params, &Patch::Merge(json!({"metadata": metadata}))).await {
+        match pods.patch_metadata(name, &params, &Patch::Merge(json!({"metadata": patch}))).await {
             Ok(_) => Outcome::Adopted,
             Err(kube::Error::Api(status)) if status.code == 409 => Outcome::Conflict,
             Err(error) => match ApiError::of(error, "patch", &resource(namespace, name)) {
@@ -202,7 +209,7 @@ fn resource<'a>(namespace: &'a str, name: &'a str) -> Resource<'a> {
 }
 
 fn is_in_conflict(outcomes: &Outcomes, pod: &SurveyedPod) -> bool {
-    let known = outcomes.0.get(&pod.workload).and_then(|pods| pods.get(&pod.name));
+    let known = outcomes.0.get(&pod.workload).and_then(|pods| pods.get(&pod.metadata.name));
     known == Some(&Outcome::Conflict)
 }
 
@@ -215,7 +222,7 @@ fn planned(pod: &SurveyedPod) -> Outcome {
         return Outcome::LeftAlone("it is left out on request".to_owned());
     }
     // What metadata settled has a record.
-    let Some(Grounds { pod: judged, .. }) = pod.grounds.as_deref() else { return Outcome::Recorded };
+    let Some(judged) = pod.grounds.as_deref() else { return Outcome::Recorded };
     match &judged.record {
         Ok(_) => Outcome::Recorded,
         // Of a newer version of this project, which knows it.

@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use reload_core::record::By;
-use reload_core::verdict::{Certainty, Finding, Recorded, Run, Seen, Unrecorded, Verdict, Version};
+use reload_core::verdict::{Certainty, Finding, Pod, Recorded, Run, Seen, Unrecorded, Verdict, Version};
 use serde::Serialize;
 
 use super::restart::Restart;
 use crate::document::API_VERSION;
 use crate::report::WorkloadReport;
-use crate::survey::{Grounds, SurveyedPod};
+use crate::survey::SurveyedPod;
 use crate::used_by::{Use, uses};
 use crate::workload::Kind;
 
@@ -129,7 +129,7 @@ impl Explained {
     pub(super) fn of(report: &WorkloadReport, pods: &[&SurveyedPod], restart: Restart) -> Self {
         let workload = &report.workload;
         let mut pods: Vec<&SurveyedPod> = pods.to_vec();
-        pods.sort_by_key(|pod| (pod.created_at, &pod.name));
+        pods.sort_by_key(|pod| (pod.metadata.created_at(), &pod.metadata.name));
         Self {
             namespace: workload.namespace.clone(),
             kind: workload.kind.clone(),
@@ -146,10 +146,10 @@ impl Explained {
 
 impl ExplainedPod {
     fn of(pod: &SurveyedPod) -> Self {
-        let record = pod.grounds.as_ref().map(|grounds| &grounds.pod.record);
+        let record = pod.grounds.as_ref().map(|judged| &judged.record);
         Self {
-            name: pod.name.clone(),
-            created_at: pod.created_at,
+            name: pod.metadata.name.clone(),
+            created_at: pod.metadata.created_at(),
             verdict: pod.verdict,
             certainty: pod.certainty,
             problem: pod.problem.as_ref().map(ToString::to_string),
@@ -180,8 +180,8 @@ fn why(unrecorded: &Unrecorded, idle: bool) -> String {
 }
 
 impl SourceEntry {
-    fn of(finding: &Finding, grounds: Option<&Grounds>) -> Self {
-        let references = grounds.iter().flat_map(|grounds| grounds.pod.references.iter());
+    fn of(finding: &Finding, judged: Option<&Pod>) -> Self {
+        let references = judged.iter().flat_map(|judged| judged.references.iter());
         let of_finding = references
             .filter(|reference| reference.source == finding.source && reference.mode == finding.mode);
         let evidence = &finding.evidence;

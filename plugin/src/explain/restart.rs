@@ -89,8 +89,9 @@ fn rolled<'a>(
         return Restart::in_vain(format!("A restart would roll, and sync would not do it: {why}."));
     }
     let partition = rollable.partition();
-    let count = partition
-        .map_or(report.pods, |partition| pods.iter().filter(|pod| partition.reaches(&pod.name)).count());
+    let count = partition.map_or(report.pods, |partition| {
+        pods.iter().filter(|pod| partition.reaches(&pod.metadata.name)).count()
+    });
     match partition {
         Some(partition) if count == 0 => Restart::in_vain(format!("A restart would not roll: {partition}.")),
         _ => of_verdict(report, reached, count, partition),

@@ -1,6 +1,7 @@
 //! Jobs that CronJobs made: their pods are the CronJobs'.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use kube::Client;
 use serde::Deserialize;
@@ -30,9 +31,9 @@ struct Metadata {
 pub(super) async fn owners(
     client: &Client,
     namespace: Option<&str>,
-    pods: &[PodMetadata],
+    pods: &[Arc<PodMetadata>],
 ) -> Result<(HashMap<Uid, Owner>, Option<ApiError>), ApiError> {
-    let is_of_job = |pod: &PodMetadata| {
+    let is_of_job = |pod: &Arc<PodMetadata>| {
         pod.controller.as_ref().is_some_and(|owner| owner.workload(&pod.namespace).kind == Kind::Job)
     };
     if !pods.iter().any(is_of_job) {

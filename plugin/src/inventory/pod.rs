@@ -99,3 +99,13 @@ impl PodMetadata {
         &self.labels
     }
 }
+
+#[cfg(test)]
+impl PodMetadata {
+    /// That of a pod in `shop` which nobody owns.
+    pub(crate) fn named(name: &str, created_at: Timestamp) -> Self {
+        let metadata = serde_json::json!({"namespace": "shop", "name": name, "uid": "u", "resourceVersion": "1",
+            "creationTimestamp": created_at});
+        serde_json::from_value(metadata).unwrap()
+    }
+}

@@ -54,11 +54,12 @@ pub(super) fn of(
 ) -> Vec<PlannedWorkload> {
     let planned: BTreeMap<&SourceId, &PlannedSource> =
         planned.iter().map(|source| (&source.id, *source)).collect();
-    let before: BTreeMap<&str, &SurveyedPod> = before.iter().map(|pod| (pod.name.as_str(), pod)).collect();
+    let before: BTreeMap<&str, &SurveyedPod> =
+        before.iter().map(|pod| (pod.metadata.name.as_str(), pod)).collect();
     let mut workloads: BTreeMap<&WorkloadName, Vec<Reached<'_>>> = BTreeMap::new();
     for pod in after {
         // One that came meanwhile reads what is there then.
-        let Some(before) = before.get(pod.name.as_str()) else { continue };
+        let Some(before) = before.get(pod.metadata.name.as_str()) else { continue };
         workloads.entry(&pod.workload).or_default().push(reached(&planned, before, pod));
     }
     workloads.into_iter().map(|(workload, pods)| rolled_up(workload, pods)).collect()
@@ -70,7 +71,7 @@ fn reached<'a>(
     pod: &'a SurveyedPod,
 ) -> Reached<'a> {
     let unchanged = (before.verdict, before.certainty);
-    let references = pod.grounds.as_ref().map(|grounds| &*grounds.pod.references).unwrap_or_default();
+    let references = pod.grounds.as_ref().map(|judged| &*judged.references).unwrap_or_default();
     // Where metadata settled the pod, it did so for all uses.
     let settled =
         if before.findings.is_empty() { unchanged } else { (Verdict::Current, Certainty::Recorded) };
@@ -151,7 +152,7 @@ fn rolled_up(workload: &WorkloadName, pods: Vec<Reached<'_>>) -> PlannedWorkload
     let worst = |verdict: fn(&Reached<'_>) -> (Verdict, Certainty)| worst_of(pods.iter().map(verdict));
     let (before, after) = (worst(|pod| pod.before), worst(|pod| pod.after));
     let affected = pods.iter().filter(|pod| !pod.effects.is_empty());
-    let affected: BTreeSet<&str> = affected.map(|pod| pod.pod.name.as_str()).collect();
+    let affected: BTreeSet<&str> = affected.map(|pod| pod.pod.metadata.name.as_str()).collect();
     let (affected, count) = (affected.len(), pods.len());
     let mut merged: BTreeMap<_, Effect> = BTreeMap::new();
     for effect in pods.into_iter().flat_map(|pod| pod.effects) {

@@ -64,25 +64,23 @@ pub(crate) fn extract(
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
     use serde_json::{Value, json};
 
     use super::*;
     use crate::pods::fetched::{InFull, Specs};
 
-    fn metadata() -> PodMetadata {
-        let (namespace, name) = ("x", "p");
-        serde_json::from_value(
-            json!({"namespace": namespace, "name": name, "uid": "u", "resourceVersion": "1",
-            "creationTimestamp": "2026-01-01T00:00:00Z"}),
-        )
-        .unwrap()
-    }
-
     fn extracted(spec: Value, annotations: Value) -> Result<Extracted, Unjudged> {
         let pod = json!({"metadata": {"uid": "u", "annotations": annotations}, "spec": spec});
         let pod: InFull = serde_json::from_value(pod).unwrap();
         let (_, pod) = pod.kept(&mut Specs::default());
-        extract(pod, &metadata(), Err(Unrecorded::None), &Options::default(), |_| false)
+        extract(
+            pod,
+            &PodMetadata::named("p", Timestamp::UNIX_EPOCH),
+            Err(Unrecorded::None),
+            &Options::default(),
+            |_| false,
+        )
     }
 
     #[test]
@@ -93,7 +91,15 @@ mod tests {
         let mut of = |annotations: Value| {
             let pod = json!({"metadata": {"uid": "u", "annotations": annotations}, "spec": spec});
             let (_, pod) = serde_json::from_value::<InFull>(pod).unwrap().kept(&mut specs);
-            extract(pod, &metadata(), Err(Unrecorded::None), &Options::default(), |_| false).unwrap().pod
+            extract(
+                pod,
+                &PodMetadata::named("p", Timestamp::UNIX_EPOCH),
+                Err(Unrecorded::None),
+                &Options::default(),
+                |_| false,
+            )
+            .unwrap()
+            .pod
         };
         let (one, other) = (of(json!({})), of(json!({})));
         assert!(Arc::ptr_eq(&one.references, &other.references));

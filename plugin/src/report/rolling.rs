@@ -85,10 +85,9 @@ impl<'a> Standing<'a> {
         now: Timestamp,
     ) -> Self {
         let newest = rollable.newest(inventory);
-        let pods = pods.iter().map(|pod| (&pod.revision, pod.created_at));
-        let all = pods.chain(others.iter().map(|pod| (pod.revision(), pod.created_at())));
-        let new_pods = all.filter(|(revision, _)| rollable.revision_of(revision) == newest);
-        let last_new_pod = new_pods.map(|(_, created_at)| created_at).max().filter(|_| newest.is_some());
+        let all = pods.iter().map(|pod| &*pod.metadata).chain(others.iter().copied());
+        let new_pods = all.filter(|pod| rollable.revision_of(pod.revision()) == newest);
+        let last_new_pod = new_pods.map(PodMetadata::created_at).max().filter(|_| newest.is_some());
         Self { rollable, newest, progress: rollable.progress_at(now, last_new_pod) }
     }
 
@@ -96,7 +95,7 @@ impl<'a> Standing<'a> {
     fn tell(&self, whole: &mut WorkloadReport, pods: &[&SurveyedPod]) {
         let Some(partition) = self.rollable.partition() else { return self.roll(whole, pods) };
         let (reached, others): (Vec<&SurveyedPod>, Vec<&SurveyedPod>) =
-            pods.iter().partition(|pod| partition.reaches(&pod.name));
+            pods.iter().partition(|pod| partition.reaches(&pod.metadata.name));
         let mut part = report(&whole.workload, &reached);
         self.roll(&mut part, &reached);
         // A drifted pod that it does not reach stays, however it goes on.

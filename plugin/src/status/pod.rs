@@ -36,12 +36,12 @@ fn by_name<S: serde::Serializer>(workload: &WorkloadName, serializer: S) -> Resu
 impl PodReport {
     /// Of all of them, in order of their workloads and names.
     pub(super) fn of(mut pods: Vec<SurveyedPod>) -> Vec<Self> {
-        pods.sort_by(|a, b| (&a.workload, &a.name).cmp(&(&b.workload, &b.name)));
+        pods.sort_by(|a, b| (&a.workload, &a.metadata.name).cmp(&(&b.workload, &b.metadata.name)));
         let report = |pod: SurveyedPod| Self {
             namespace: pod.workload.namespace.clone(),
             causes: causes_of(&pod),
             problem: pod.problem.as_ref().map(ToString::to_string),
-            name: pod.name,
+            name: pod.metadata.name.clone(),
             workload: pod.workload,
             verdict: pod.verdict,
             certainty: pod.certainty,

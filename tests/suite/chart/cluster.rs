@@ -18,7 +18,7 @@ use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
 use crate::values::{argument, files};
 
-pub(crate) const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// What is in the cluster is counted, and the registration has one name.
 static ONE: Mutex<()> = Mutex::const_new(());

@@ -5,10 +5,10 @@ use anyhow::{Context, Result, ensure};
 use reload_tests::helm::{RELEASE, chart, installed_manifests, of_kind};
 use reload_tests::manifest::config_map;
 use reload_tests::webhook::RECORD;
-use reload_tests::{Cluster, ClusterOptions, Helm, Webhook, WebhookOptions, eventually};
+use reload_tests::{Cluster, ClusterOptions, Helm, Namespace};
 use serde_json::{Value, json};
 
-use crate::cluster::{LIMIT, applied_twice_alike, define_custom_resources};
+use crate::cluster::{applied_twice_alike, define_custom_resources};
 use crate::values::{argument, files};
 
 const OLDEST: &str = "1.33";
@@ -56,44 +56,43 @@ async fn the_oldest_kubernetes_takes_it_however_it_is_set_and_calls_the_webhook(
 
 /// A pod that uses a source is recorded, another is not sent at all, and a change is found.
 async fn records(cluster: &Cluster) -> Result<()> {
-    let kubectl = cluster.kubectl().namespace(NAMESPACE);
     cluster.kubectl().run(&["create", "namespace", NAMESPACE]).await?;
-    kubectl.run(&["create", "serviceaccount", "default"]).await?;
-    let webhook = Webhook::start(cluster, WebhookOptions::beside_others(NAMESPACE)).await?;
-    kubectl.apply(&[config_map("settings", &[("LOG_LEVEL", "info")])]).await?;
+    let shop = Namespace::existing(cluster, NAMESPACE).await?;
+    shop.kubectl().run(&["create", "serviceaccount", "default"]).await?;
+    let webhook = shop.webhook().await?;
+    shop.apply([config_map("settings", &[("LOG_LEVEL", "info")])]).await?;
     let reviews = async || -> Result<f64> {
         Ok(webhook.metrics().await?.sum("kubectl_reload_webhook_reviews_total", &[]))
     };
     let before = reviews().await?;
     let from = json!([{"configMapRef": {"name": "settings"}}]);
-    kubectl.apply(&[pod("recorded", from), pod("plain", json!([]))]).await?;
+    shop.apply([pod("recorded", from), pod("plain", json!([]))]).await?;
     assert_eq!(reviews().await? - before, 1.0, "matchConditions do not tell the pods apart");
     let annotation = async |name: &str| -> Result<Value> {
-        Ok(kubectl.json(&["pod", name]).await?["metadata"]["annotations"][RECORD].clone())
+        Ok(shop.kubectl().json(&["pod", name]).await?["metadata"]["annotations"][RECORD].clone())
     };
-    ensure!(annotation("recorded").await?.as_str().is_some_and(|record| record.contains("settings")));
+    let record = annotation("recorded").await?;
+    ensure!(record.as_str().is_some_and(|record| record.contains("settings")), "{record}");
     ensure!(annotation("plain").await?.is_null());
 
-    let status = async |verdict: &str, count: usize| {
-        let arguments = ["status", "-o", "openmetrics"];
-        let line = format!("verdict=\"{verdict}\",certainty=\"recorded\"}} {count}\n");
-        eventually(format!("pods are {verdict}"), LIMIT, async || {
-            let output = kubectl.reload(&arguments).await?.success()?;
-            ensure!(output.stdout.contains(&line), "{output}");
-            Ok(())
-        })
-        .await
-    };
-    kubectl.run(&["wait", "--for=condition=ready", "pod", "--all", "--timeout=60s"]).await?;
-    kubectl.run(&["patch", "configmap", "settings", "-p", "{\"data\":{\"LOG_LEVEL\":\"debug\"}}"]).await?;
-    status("Drifted", 1).await?;
-    kubectl.run(&["patch", "configmap", "settings", "-p", "{\"data\":{\"LOG_LEVEL\":\"info\"}}"]).await?;
-    status("Current", 2).await?;
+    shop.started("shop").await?;
+    change(&shop, "debug").await?;
+    assert_eq!(shop.status().await?.verdict("pod/recorded")?, "Drifted recorded", "{record}");
+    change(&shop, "info").await?;
+    let status = shop.status().await?;
+    assert_eq!(status.verdict("pod/recorded")?, "Current recorded", "{record}");
+    assert_eq!(status.verdict("pod/plain")?, "Current recorded");
     webhook.uninstall().await
 }
 
+async fn change(shop: &Namespace<'_>, level: &str) -> Result<()> {
+    let patch = format!("{{\"data\":{{\"LOG_LEVEL\":\"{level}\"}}}}");
+    shop.kubectl().run(&["patch", "configmap", "settings", "-p", &patch]).await.map(drop)
+}
+
 fn pod(name: &str, env_from: Value) -> Value {
-    json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": {
+    let metadata = json!({"name": name, "labels": {"app": "shop"}});
+    json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {
         "nodeName": "node-000000",
         "containers": [{"name": "app", "image": "none", "envFrom": env_from}],
     }})

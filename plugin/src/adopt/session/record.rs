@@ -8,13 +8,14 @@ use reload_core::annotation::RECORD;
 use reload_core::digest::Hasher;
 use reload_core::hash_key::HashKey;
 use reload_core::options::{Carrier, Options};
-use reload_core::record::{By, MAX_ANNOTATIONS, Owner, ReadSource, Record, SourceRecord, Unread, UseRecord};
-use reload_core::reference::{Keys, Mode, references, selection};
+use reload_core::record::{
+    By, MAX_ANNOTATIONS, Owner, PodIdentity, ReadSource, Record, SourceRecord, Unread, UseRecord,
+};
+use reload_core::reference::{Keys, Mode, Reference, references, selection};
 use reload_core::source::{SourceId, SourceKind};
 use reload_core::verdict::SourceState;
 
 use crate::adopt::AdoptArgs;
-use crate::survey::Grounds;
 
 /// What records are made of.
 pub(super) struct Takes<'a> {
@@ -27,18 +28,22 @@ pub(super) struct Takes<'a> {
     pub(super) args: &'a AdoptArgs,
 }
 
-/// The annotation's value for a pod that was judged.
+/// The annotation's value for a pod that is the same as `identity`, of which these references were judged.
 ///
 /// # Errors
 /// Why it cannot be written.
-pub(super) fn record(now: &Pod, judged: &Grounds, takes: &Takes<'_>) -> Result<String, String> {
-    let Grounds { identity, pod, .. } = judged;
+pub(super) fn record(
+    now: &Pod,
+    identity: &PodIdentity,
+    judged: &[Reference],
+    takes: &Takes<'_>,
+) -> Result<String, String> {
     let of_source = |(id, modes)| {
         let record = takes.record_of(&identity.namespace, &id, modes);
         (id, record)
     };
     let mut sources: BTreeMap<SourceId, SourceRecord> =
-        selection(&*pod.references).into_iter().map(of_source).collect();
+        selection(judged).into_iter().map(of_source).collect();
     // What was not judged, as it is left out by an option, is not vouched for either.
     for id in used(now, takes) {
         sources.entry(id).or_insert(SourceRecord::Unread(Unread::Other));

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::golden::golden;
+use crate::inventory::PodMetadata;
 use crate::report::Reached;
 use crate::report::of_tests::{cause, report};
 use crate::workload::Kind;
@@ -97,9 +98,7 @@ fn what_a_restart_would_do_is_as_it_was() {
 fn pods(report: &WorkloadReport) -> Vec<SurveyedPod> {
     let pod = |ordinal: usize| SurveyedPod {
         workload: report.workload.clone(),
-        name: format!("db-{ordinal}"),
-        revision: Default::default(),
-        created_at: Timestamp::UNIX_EPOCH,
+        metadata: PodMetadata::named(&format!("db-{ordinal}"), Timestamp::UNIX_EPOCH).into(),
         verdict: report.verdict,
         certainty: report.certainty,
         findings: Vec::new(),

@@ -16,9 +16,10 @@ use super::super::restart::Restart;
 use super::*;
 use crate::document::Form;
 use crate::golden::{HOSTILE, golden};
+use crate::inventory::PodMetadata;
 use crate::pods::Unjudged;
 use crate::report::roll_up;
-use crate::survey::{Grounds, SurveyedPod};
+use crate::survey::SurveyedPod;
 use crate::workload::{Kind, WorkloadName};
 
 /// What no output may hold: the values of the sources, plain and as Secrets have them.
@@ -118,13 +119,7 @@ fn pod(name: &str, created: i64, recorded: Option<By>, now: &BTreeMap<SourceId, 
     });
     let references = references(&serde_json::from_value(spec).unwrap(), &Default::default());
     let created_at = at(created);
-    let identity = PodIdentity {
-        namespace: "shop".to_owned(),
-        name: name.to_owned(),
-        generate_name: None,
-        controller: None,
-        created_at,
-    };
+    let identity = PodMetadata::named(name, created_at).identity();
     let run = |restarts| Run { started_at: Some(at(created + 2)), restarts };
     let recorded_at = |by| if by == By::Adopt { at(7200) } else { created_at };
     let record = recorded.map(|by| record(&identity, by, recorded_at(by), &references));
@@ -138,8 +133,7 @@ fn pod(name: &str, created: i64, recorded: Option<By>, now: &BTreeMap<SourceId, 
     };
     let findings = judge(&judged, now, Some(&hash_key()), Lag::default());
     let (verdict, certainty) = worst(&findings);
-    let grounds = Some(Box::new(Grounds { identity, pod: judged, resource_version: "1".to_owned() }));
-    SurveyedPod { verdict, certainty, findings, grounds, ..unlooked(name, created) }
+    SurveyedPod { verdict, certainty, findings, grounds: Some(Box::new(judged)), ..unlooked(name, created) }
 }
 
 /// A pod that nothing was looked at of.
@@ -147,9 +141,7 @@ fn unlooked(name: &str, created: i64) -> SurveyedPod {
     let (namespace, workload) = ("shop".to_owned(), "web".to_owned());
     SurveyedPod {
         workload: WorkloadName { namespace, kind: Kind::Deployment, name: workload },
-        name: name.to_owned(),
-        revision: Default::default(),
-        created_at: at(created),
+        metadata: PodMetadata::named(name, at(created)).into(),
         verdict: Verdict::Ignored,
         certainty: Certainty::Recorded,
         findings: Vec::new(),
