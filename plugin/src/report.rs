@@ -117,6 +117,12 @@ impl WorkloadReport {
         (!is_reached).then_some(reached.partition)
     }
 
+    /// What keeps a restart from some of the pods that are drifted, if something does.
+    pub(crate) fn reached_in_part(&self) -> Option<Partition> {
+        let reached = self.reached.as_ref()?;
+        (reached.report.affected < self.affected).then_some(reached.partition)
+    }
+
     /// As a restart would find it: only by the pods that it would replace.
     pub(crate) fn into_reached(self) -> Self {
         match self.reached {

@@ -79,10 +79,11 @@ pub(crate) async fn run(
     for line in removal.stays(&found) {
         voice.screen.tell(&line);
     }
+    let all_seen = removal.is_all(&found);
     let lines = removal.lines("to be deleted");
     if lines.is_empty() {
         voice.screen.say(&format!("There is no installation in namespace {namespace}."))?;
-        return Ok(ExitCode::from(u8::from(removal.leftovers.is_unknown())));
+        return Ok(ExitCode::from(u8::from(!all_seen || removal.leftovers.is_unknown())));
     }
     let mode = args.mode.dry_run;
     if mode == DryRun::None && !args.yes {
@@ -98,6 +99,7 @@ pub(crate) async fn run(
         objects,
         namespace: &namespace,
         args: &args,
+        all_seen,
         voice: &voice,
         interrupt: &interrupt,
         outage: &outage,

@@ -155,7 +155,7 @@ impl Cluster {
             return Ok(());
         }
         let folder = self.folder();
-        let torn_down = eventually("the cluster is gone", Duration::from_secs(15), async || {
+        let torn_down = eventually("the cluster is gone", Duration::from_secs(60), async || {
             ensure!(!folder.exists(), "{} is there", folder.display());
             Ok(())
         });

@@ -7,19 +7,20 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use futures::FutureExt;
-use k8s_openapi::api::core::v1::{Namespace as Object, Pod, ServiceAccount};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace as Object, Pod, ServiceAccount};
 use kube::api::{Api, DeleteParams, ListParams, PostParams};
 use kube::{Client, ResourceExt};
+use reload_core::record::{Record, SourceRecord};
 use serde_json::Value;
 
 use crate::cluster::Cluster;
 use crate::kubectl::{Kubectl, Output};
 use crate::rollout;
 use crate::wait::eventually;
-use crate::webhook::{Webhook, WebhookOptions};
+use crate::webhook::{RECORD, Webhook, WebhookOptions};
 
 /// How long controllers and fake nodes may take for anything. They take a second or two.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(180);
 
 /// A namespace of a cluster, and what tests do in it.
 #[derive(Clone)]
@@ -51,7 +52,7 @@ pub async fn with_namespace(
 }
 
 impl<'a> Namespace<'a> {
-    /// Makes a namespace and waits until pods can be made in it.
+    /// Makes a namespace and waits until it has what controllers put into each.
     pub async fn create(cluster: &'a Cluster, name: &str) -> Result<Self> {
         let client = cluster.client().await?;
         let mut object = Object::default();
@@ -61,8 +62,10 @@ impl<'a> Namespace<'a> {
             .await
             .with_context(|| format!("cannot make the namespace {name}"))?;
         let accounts = Api::<ServiceAccount>::namespaced(client.clone(), name);
-        eventually("the namespace has its ServiceAccount", LIMIT, async || {
-            Ok(accounts.get("default").await?)
+        let sources = Api::<ConfigMap>::namespaced(client.clone(), name);
+        eventually("controllers have filled the namespace", LIMIT, async || {
+            accounts.get("default").await?;
+            Ok(sources.get_metadata("kube-root-ca.crt").await?)
         })
         .await?;
         Ok(Self { cluster, name: name.to_owned(), client })
@@ -147,9 +150,12 @@ impl<'a> Namespace<'a> {
         let path = self.path(workload)?;
         let finished = eventually(format!("{workload} has rolled out"), LIMIT, async || {
             let request = http::Request::get(&path).body(Vec::new())?;
-            let workload: Value = self.client.request(request).await?;
-            rollout::finished(&workload)?;
-            Ok(workload)
+            let object: Value = self.client.request(request).await?;
+            let wanted = rollout::finished(&object)?;
+            // Of a pod that was deleted a moment ago, its controller may not have heard yet.
+            let live = self.pods(workload).await?.len() as u64;
+            ensure!(live >= wanted, "{live} of {wanted} pods are there");
+            Ok(object)
         });
         let finished = finished.await?;
         self.started(split(workload)?.1).await?;
@@ -164,6 +170,23 @@ impl<'a> Namespace<'a> {
             for pod in self.pods(&format!("pod/{app}")).await? {
                 let started = last_start(&pod).context("a pod has yet to start")?;
                 ensure!(started.as_second() < now, "it is {started}");
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Waits until a workload has [rolled out](Self::rolled_out), and its pods have a record of all that
+    /// they use. A pod whose review came too late is made again: by the times that users have that may
+    /// happen on a machine which runs other suites.
+    pub async fn recorded(&self, workload: &str) -> Result<()> {
+        eventually(format!("{workload} is recorded"), LIMIT, async || {
+            self.rolled_out(workload).await?;
+            for pod in self.pods(workload).await? {
+                if let Err(why) = recorded(&pod) {
+                    self.api::<Pod>().delete(&pod.name_any(), &DeleteParams::default()).await?;
+                    return Err(why);
+                }
             }
             Ok(())
         })
@@ -222,6 +245,13 @@ impl<'a> Namespace<'a> {
         Api::<Object>::all(self.client()).delete(&self.name, &DeleteParams::default()).await?;
         Ok(())
     }
+}
+
+fn recorded(pod: &Pod) -> Result<()> {
+    let record = Record::parse(pod.annotations().get(RECORD).context("no record")?)?;
+    let unread = |source: &SourceRecord| matches!(source, SourceRecord::Unread(_));
+    ensure!(!record.sources.values().any(unread), "{record:?}");
+    Ok(())
 }
 
 /// When the last of a pod's containers that run started.

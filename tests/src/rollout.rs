@@ -3,8 +3,9 @@
 use anyhow::{Result, bail, ensure};
 use serde_json::Value;
 
-/// Fails with what is still missing until all pods of the workload run its present template.
-pub fn finished(workload: &Value) -> Result<()> {
+/// Fails with what is still missing until all pods of the workload run its present template; gives how
+/// many it has.
+pub fn finished(workload: &Value) -> Result<u64> {
     let status = |field: &str| workload["status"][field].as_u64().unwrap_or(0);
     let generation = workload["metadata"]["generation"].as_u64().unwrap_or(0);
     ensure!(
@@ -16,20 +17,23 @@ pub fn finished(workload: &Value) -> Result<()> {
         Some("Deployment") => {
             all("updated", status("updatedReplicas"), replicas)?;
             all("present", status("replicas"), replicas)?;
-            all("available", status("availableReplicas"), replicas)
+            all("available", status("availableReplicas"), replicas)?;
+            Ok(replicas)
         }
         Some("StatefulSet") => {
             let current = &workload["status"]["currentRevision"];
             let update = &workload["status"]["updateRevision"];
             ensure!(replicas == 0 || current == update, "its revision is {current}, and not yet {update}");
             all("present", status("replicas"), replicas)?;
-            all("available", status("availableReplicas"), replicas)
+            all("available", status("availableReplicas"), replicas)?;
+            Ok(replicas)
         }
         Some("DaemonSet") => {
             let nodes = status("desiredNumberScheduled");
             ensure!(nodes > 0, "no node is to run it");
             all("updated", status("updatedNumberScheduled"), nodes)?;
-            all("available", status("numberAvailable"), nodes)
+            all("available", status("numberAvailable"), nodes)?;
+            Ok(nodes)
         }
         kind => bail!("a {} has no rollout", kind.unwrap_or("thing without kind")),
     }

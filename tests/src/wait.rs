@@ -46,7 +46,7 @@ mod tests {
     #[tokio::test]
     async fn the_value_comes_back_once_the_condition_is_true() {
         let mut looks = 0;
-        let value = eventually("it is true", SHORT, async || {
+        let value = eventually("it is true", Duration::from_secs(10), async || {
             looks += 1;
             if looks < 3 {
                 bail!("look {looks}");

@@ -43,6 +43,7 @@ async fn an_installation_is_checked_piece_by_piece() -> Result<()> {
         ns.apply([config_map("settings", &[("a", "1")]), secret("login", &[("p", "open-sesame")])]).await?;
         let web = Workload::deployment("web").env_from(Source::config_map("settings"));
         ns.deploy([web.env_from(Source::secret("login"))]).await?;
+        ns.recorded("deployment/web").await?;
 
         let well = doctor(&ns, &[]).await?.success()?;
         for text in [

@@ -25,13 +25,13 @@ use reload_tests::load::pod;
 use reload_tests::manifest::{config_map, secret};
 use reload_tests::webhook::RECORD;
 use reload_tests::{Namespace, Webhook};
-use tokio::sync::Mutex;
+use tokio::sync::RwLock;
 
 /// How long anything may take to be well again.
 const RECOVERY: Duration = Duration::from_secs(60);
 
-/// Held by what floods the machine with work, and by what has no seconds to spare.
-static MACHINE: Mutex<()> = Mutex::const_new(());
+/// Written to by what floods the machine with work, read by what has no seconds to spare.
+static MACHINE: RwLock<()> = RwLock::const_new(());
 
 /// The two sources of [`pod`].
 async fn sources(ns: &Namespace<'_>) -> Result<()> {

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use reload_tests::process::{Process, Streams};
 use reload_tests::{Cluster, ClusterOptions, eventually};
 
-const LIMIT: Duration = Duration::from_secs(30);
+const LIMIT: Duration = Duration::from_secs(120);
 
 #[tokio::test]
 async fn a_killed_process_leaves_no_cluster_and_no_child() -> Result<()> {

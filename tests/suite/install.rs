@@ -45,6 +45,7 @@ async fn installed_by_one_command_it_records_pods_and_a_second_time_changes_noth
     with_namespace(cluster, "recorded", async |ns| {
         ns.apply([config_map("settings", &[("a", "1")])]).await?;
         ns.deploy([Workload::deployment("shop").env_from(Source::config_map("settings"))]).await?;
+        ns.recorded("deployment/shop").await?;
         let status = cluster.kubectl().reload(&["status", "--all", "-o", "json", "-n", ns.name()]).await?;
         ensure!(status.stdout.contains("\"Current\"") && status.stdout.contains("\"recorded\""), "{status}");
         without_pods(&ns).await

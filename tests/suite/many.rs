@@ -37,8 +37,11 @@ async fn of_five_thousand_workloads_those_that_drifted_are_told_and_restarted_al
         assert_eq!(status.verdict(&workload(i))?, "Current recorded", "{i}");
     }
 
-    ns.apply([settings(7, "2")]).await?;
     let users = (0..WORKLOADS).filter(|i| i % SOURCES == 7);
+    for i in users.clone() {
+        ns.started(&format!("web-{i}")).await?;
+    }
+    ns.apply([settings(7, "2")]).await?;
     let deployments: BTreeSet<String> = users.clone().filter(|i| is_deployment(*i)).map(workload).collect();
     let users: BTreeSet<String> = users.map(workload).collect();
     assert_eq!(ns.status().await?.drifted().into_iter().collect::<BTreeSet<_>>(), strs(&users));
@@ -54,6 +57,9 @@ async fn of_five_thousand_workloads_those_that_drifted_are_told_and_restarted_al
     let gone: BTreeSet<&str> = before.difference(&after).map(|(workload, _)| workload.as_str()).collect();
     assert_eq!(gone, strs(&deployments));
 
+    for restarted in &deployments {
+        ns.rolled_out(restarted).await?;
+    }
     ns.apply((0..SOURCES).map(|i| settings(i, "3"))).await?;
     let table = ns.reload(&["status"]).await?.success()?;
     assert_eq!(table.stdout.lines().filter(|line| line.contains("/web-")).count(), WORKLOADS);

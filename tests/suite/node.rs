@@ -182,7 +182,7 @@ async fn a_kubelet_with_other_settings_follows_sooner() -> Result<()> {
         let shop = Workload::deployment("shop").directory("/etc/settings", Source::config_map("settings"));
         ns.deploy([shop.sees(&["/etc/settings"])]).await?;
         paint(&ns, "blue").await?;
-        eventually("the directory has followed", Duration::from_secs(20), async || {
+        eventually("the directory has followed", Duration::from_secs(60), async || {
             let report = ns.report("deployment/shop").await?;
             ensure!(report.files["/etc/settings/colour"] == "blue", "{report:?}");
             Ok(())

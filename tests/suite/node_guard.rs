@@ -13,7 +13,7 @@ use reload_tests::{Node, NodeOptions, eventually};
 
 use traces::{Host, Traces};
 
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(120);
 
 /// One test: what a node must not change, others would change meanwhile.
 #[tokio::test]

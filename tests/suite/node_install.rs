@@ -48,6 +48,7 @@ async fn pods_are_recorded_and_both_replicas_serve() -> Result<()> {
         // The API server follows a registration that another test has changed within a moment.
         recording(&ns).await?;
         deploy(&ns, "shop").await?;
+        ns.recorded("deployment/shop").await?;
         let verdict = ns.status().await?.verdict("deployment/shop")?.to_owned();
         if verdict != "Current recorded" {
             bail!("{verdict}: {:#?}\n{}", failures(node.cluster()), state(node.cluster()).await?);
@@ -174,6 +175,7 @@ async fn a_node_that_starts_cold_brings_all_pods_back_and_makes_new_ones() -> Re
         };
         made_in_time(&ns, cold).await?;
         deploy(&ns, "after").await?;
+        ns.recorded("deployment/after").await?;
         let verdict = ns.status().await?.verdict("deployment/after")?.to_owned();
         assert_eq!(verdict, "Current recorded");
         Ok(())

@@ -15,7 +15,8 @@ use serde_json::{Value, json};
 const KINDS: &str = "pods,configmaps,secrets,replicasets,controllerrevisions,deployments,statefulsets,\
                      daemonsets,jobs,namespaces";
 
-const WHILE: Duration = Duration::from_secs(60);
+/// From two minutes on, ages are told in minutes: the outputs of a slow machine are alike then at the latest.
+const WHILE: Duration = Duration::from_secs(200);
 
 fn write(cluster: &Cluster, name: &str, content: &str) -> Result<String> {
     let path = cluster.folder().join(name);

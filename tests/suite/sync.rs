@@ -259,6 +259,8 @@ async fn custom(ns: &Namespace<'_>, kind: &str, name: &str) -> Result<DynamicObj
         kind: kind.to_owned(),
         plural,
     };
+    let full = format!("{}.example.com", resource.plural);
+    eventually("kubectl finds the kind", WHILE, async || ns.kubectl().run(&["get", &full]).await).await?;
     let custom: Api<DynamicObject> = Api::namespaced_with(ns.client(), ns.name(), &resource);
     eventually("the custom controller is there", WHILE, async || {
         Ok(custom.create(&PostParams::default(), &DynamicObject::new(name, &resource)).await?)

@@ -25,7 +25,7 @@ async fn pods_are_recorded_while_it_runs_and_made_at_once_while_it_does_not() ->
         ns.deploy([shop("meanwhile")]).await?;
         ensure!(!recorded(&ns, "meanwhile").await?, "a record");
         let took = start.elapsed();
-        ensure!(took < Duration::from_secs(10), "it took {took:?}");
+        ensure!(took < Duration::from_secs(30), "it took {took:?}");
 
         webhook.restart().await?;
         ns.deploy([shop("after")]).await?;

@@ -38,8 +38,12 @@ impl Finding {
         Self { level: Level::Red, ..Self::yellow(check, message, remedy) }
     }
 
-    /// Something that the user may not look at; the error names the right.
+    /// Something that could not be looked at; the error says why, and names the right where one is missing.
     pub(super) fn unknown(check: &'static str, why: &str) -> Self {
-        Self::yellow(check, format!("not known: {why}"), "ask somebody with that right to run this command")
+        Self::yellow(
+            check,
+            format!("not known: {why}"),
+            "mend that, or ask somebody who may look at it to run this command",
+        )
     }
 }

@@ -19,7 +19,7 @@ use crate::findings::find;
 use crate::interrupt::Interrupt;
 use crate::patience::{Outage, Patience};
 use crate::report::WorkloadReport;
-use crate::rollout::{BrokenPod, PAST_BROKEN_POD, Rollable};
+use crate::rollout::{BrokenPod, PAST_BROKEN_POD, Partition, Rollable};
 use crate::scope::Target;
 use crate::screen::Screen;
 use crate::workload::WorkloadName;
@@ -45,8 +45,9 @@ enum Judged {
     Settled(Outcome),
     /// A rollout replaces its pods already.
     Rolling,
-    /// It is to be restarted, if it still is as it was seen.
-    Drifted(Box<Rollable>, WorkloadReport),
+    /// It is to be restarted, if it still is as it was seen; and what comes of that, as far as can be told
+    /// before the rollout.
+    Drifted(Box<Rollable>, Box<WorkloadReport>, Outcome),
 }
 
 impl Session<'_> {
@@ -107,11 +108,11 @@ impl Session<'_> {
                         return Ok(outcome);
                     }
                 }
-                Judged::Drifted(seen, report) => {
+                Judged::Drifted(seen, report, expected) => {
                     if self.args.mode.dry_run == DryRun::Client {
-                        return Ok(Outcome::Restarted);
+                        return Ok(expected);
                     }
-                    if let Some(outcome) = self.patch(workload, &seen, &report, patience).await? {
+                    if let Some(outcome) = self.patch(workload, &seen, &report, expected, patience).await? {
                         return Ok(outcome);
                     }
                     anyhow::ensure!(Instant::now() < patience.deadline, "others keep changing it: try again");
@@ -155,6 +156,7 @@ impl Session<'_> {
         }
         let beyond = report.as_ref().filter(|report| self.args.selection.takes(report));
         let beyond = beyond.and_then(|report| Some(report.reached.as_ref()?.partition));
+        let in_part = report.as_ref().and_then(WorkloadReport::reached_in_part);
         let report = report.map(WorkloadReport::into_reached);
         let Some(report) = report.filter(|report| report.verdict >= Verdict::Unknown) else {
             return Ok(Judged::Settled(Outcome::InSync("is in sync meanwhile")));
@@ -180,7 +182,9 @@ impl Session<'_> {
             let why = format!("a restart would not roll: {pod}: {PAST_BROKEN_POD}");
             return Ok(Judged::Settled(Outcome::Refused(why)));
         }
-        Ok(Judged::Drifted(Box::new(seen), report))
+        let partly = |partition: Partition| Outcome::Partly(partition.to_string());
+        let expected = in_part.map_or(Outcome::Restarted, partly);
+        Ok(Judged::Drifted(Box::new(seen), Box::new(report), expected))
     }
 
     /// The workload as it is judged now, by the pods that are asked for; `None` where it has none.

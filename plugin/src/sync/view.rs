@@ -27,16 +27,15 @@ impl View {
                 ("got new pods for the drifted ones", "would get new pods for the drifted ones")
             }
         };
+        let does = if self.dry_run == DryRun::None { did } else { would };
+        let suffix = self.dry_run.suffix();
         Some(match outcome {
-            Outcome::Restarted => match self.dry_run {
-                DryRun::None => format!("{workload} {did} ({causes})"),
-                mode => format!("{workload} {would} ({causes}){}", mode.suffix()),
-            },
+            Outcome::Restarted => format!("{workload} {does} ({causes}){suffix}"),
             Outcome::Begun(words) => format!("{workload} {words}"),
             Outcome::Again(now) => {
                 format!("{workload} {did} ({causes}), and is on old configuration again ({now})")
             }
-            Outcome::Partly(why) => format!("{workload} {did} ({causes}) in part: {why}"),
+            Outcome::Partly(why) => format!("{workload} {does} ({causes}) in part: {why}{suffix}"),
             Outcome::InSync(why) => format!("{workload} {why}"),
             Outcome::Refused(why) => format!("{workload} not restarted: {why}"),
             Outcome::Failed(why) => format!("{workload} failed: {why}"),
@@ -77,6 +76,7 @@ impl View {
             (Sort::Begun, Strategy::Evict) => "had some pods evicted",
             (Sort::Again, Strategy::Restart) => "restarted and drifted again",
             (Sort::Again, Strategy::Evict) => "got new pods and drifted again",
+            (Sort::Partly, _) if planned => "would be restarted in part",
             (Sort::Partly, _) => "restarted in part",
             (Sort::InSync, _) => "in sync meanwhile",
             (Sort::Refused, _) => "refused",

@@ -22,12 +22,14 @@ const EVENT: Duration = Duration::from_secs(5);
 const GRACE: Duration = Duration::from_secs(5);
 
 impl Session<'_> {
-    /// Writes the restart, and waits for it; `None` where it has to be judged again.
+    /// Writes the restart, and waits for it where that is wanted, else gives what is expected of it; `None`
+    /// where it has to be judged again.
     pub(super) async fn patch(
         &self,
         workload: &WorkloadName,
         seen: &Rollable,
         report: &WorkloadReport,
+        expected: Outcome,
         patience: &Patience<'_>,
     ) -> anyhow::Result<Option<Outcome>> {
         let now = self.clock.now();
@@ -35,13 +37,13 @@ impl Session<'_> {
         let dry_run = self.args.mode.dry_run == DryRun::Server;
         match self.write(workload, seen, now, &memory, patience).await? {
             Restarted::Conflict | Restarted::Unchanged => return Ok(None),
-            Restarted::Yes if dry_run => return Ok(Some(Outcome::Restarted)),
+            Restarted::Yes if dry_run => return Ok(Some(expected)),
             Restarted::Yes => {}
         }
         let note = format!("Restarted for {}", causes(report));
         self.note(workload, seen.uid(), "Restart", note).await;
         if !self.args.wait {
-            return Ok(Some(Outcome::Restarted));
+            return Ok(Some(expected));
         }
         patience.bar.tell(&format!("restarting ({})", causes(report)));
         let waited = self.interrupt.or(self.wait(workload, Some(at(now)), patience)).await;

@@ -72,6 +72,12 @@ impl Removal {
         lines
     }
 
+    /// Whether nothing else can be part of the installation: all could be looked at.
+    pub(super) fn is_all(&self, found: &Found) -> bool {
+        // Of a kind that the cluster does not have there is nothing.
+        !found.unseen.iter().chain(&self.unseen).any(ApiError::is_forbidden)
+    }
+
     /// What has a name of the installation and is not known to be part of it, and what else stays or may
     /// stay, a line each.
     pub(super) fn stays(&self, found: &Found) -> Vec<String> {

@@ -25,6 +25,8 @@ pub(super) struct Session<'a> {
     pub(super) objects: Objects<'a>,
     pub(super) namespace: &'a str,
     pub(super) args: &'a UninstallArgs,
+    /// Whether all that may be part of it could be looked at.
+    pub(super) all_seen: bool,
     pub(super) voice: &'a Voice<'a>,
     pub(super) interrupt: &'a Interrupt,
     pub(super) outage: &'a Outage<'a>,
@@ -64,8 +66,9 @@ impl Session<'_> {
         let screen = self.voice.screen;
         let dry_run = self.args.mode.dry_run != DryRun::None;
         let (code, words) = match self.remove(removal).await? {
-            End::Done if dry_run => return Ok(ExitCode::SUCCESS),
-            End::Done => (0, "The webhook is uninstalled."),
+            End::Done if dry_run => return Ok(ExitCode::from(u8::from(!self.all_seen))),
+            End::Done if self.all_seen => (0, "The webhook is uninstalled."),
+            End::Done => (1, "What could be looked at of the webhook is uninstalled."),
             End::Left(whys) => {
                 for why in &whys {
                     screen.tell(&format!("error: {why}"));

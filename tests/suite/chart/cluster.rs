@@ -64,7 +64,9 @@ pub(crate) async fn applied_twice_alike(cluster: &Cluster, manifests: &str) -> R
     let apply = ["apply", "--server-side", "--validate=strict", "-f", manifests];
     kubectl.run(&apply).await?;
     let applied = owned(cluster, manifests).await?;
-    kubectl.run(&["diff", "--server-side", "-f", manifests]).await?;
+    // A controller that writes a status between the two requests of a diff makes one.
+    let diff = ["diff", "--server-side", "-f", manifests];
+    eventually("it differs in nothing", LIMIT, async || kubectl.run(&diff).await).await?;
     kubectl.run(&apply).await?;
     ensure!(applied == owned(cluster, manifests).await?, "applied once more, {manifests} changes objects");
     Ok(())
@@ -166,6 +168,9 @@ async fn settled(cluster: &Cluster) -> Result<BTreeSet<String>> {
         let (one, other) = (listing(cluster).await?, listing(cluster).await?);
         let changed = difference(&one, &other);
         ensure!(changed.is_empty(), "{changed:?}");
+        let going = ["get", "namespaces", "--field-selector=status.phase=Terminating", "-o", "name"];
+        let going = cluster.kubectl().run(&going).await?;
+        ensure!(going.trim().is_empty(), "{going}");
         ensure!(
             !other.iter().any(|object| object.contains(RELEASE) && object.starts_with("Pod ")),
             "its pods"

@@ -10,7 +10,7 @@ use reload_tests::{
     Cluster, Fault, FaultProxy, Namespace, Webhook, WebhookOptions, eventually, with_namespace,
 };
 
-use super::{RECOVERY, create, dry_run, ensure_read, given_up, record, sources};
+use super::{MACHINE, RECOVERY, create, dry_run, ensure_read, given_up, record, sources};
 
 /// How long the API server waits for the webhook here, in seconds: less than a slow one takes.
 const PATIENCE: u32 = 5;
@@ -48,6 +48,7 @@ async fn gone() -> Result<()> {
 /// Each pod is made, no review takes longer than the deadline, what was not read is recorded as such
 /// and why, and pods are recorded again when it is over.
 async fn during(fault: Fault, why: Unread) -> Result<()> {
+    let _machine = MACHINE.read().await;
     let cluster = Cluster::shared().await?;
     let name = format!("{fault:?}").to_lowercase().replace(|letter: char| !letter.is_alphanumeric(), "");
     with_namespace(cluster, &format!("fault-{name}"), async |ns| {

@@ -16,7 +16,7 @@ const DELAY: Duration = Duration::from_millis(200);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn five_hundred_pods_at_once_share_gets() -> Result<()> {
-    let _machine = MACHINE.lock().await;
+    let _machine = MACHINE.write().await;
     let cluster = Cluster::shared().await?;
     with_namespace(cluster, "coalescing", async |ns| {
         let proxy = FaultProxy::start(cluster).await?;

@@ -11,7 +11,7 @@ use reload_tests::webhook::{RECORD, review};
 use reload_tests::{Balancer, Cluster, Load, Namespace, Webhook, WebhookOptions, eventually, with_namespace};
 use serde_json::Value;
 
-use super::{RECOVERY, create, ensure_read, given_up, record, sources};
+use super::{MACHINE, RECOVERY, create, ensure_read, given_up, record, sources};
 
 #[tokio::test]
 async fn pods_are_made_while_it_is_killed_and_recorded_as_before_when_it_is_back() -> Result<()> {
@@ -94,6 +94,7 @@ async fn two_that_start_at_the_same_moment_agree_on_one_hash_key_and_one_ca() ->
 
 #[tokio::test]
 async fn each_can_be_ended_by_sigterm_under_load_and_no_review_fails() -> Result<()> {
+    let _machine = MACHINE.read().await;
     let cluster = Cluster::shared().await?;
     with_namespace(cluster, "rolled", async |ns| {
         let (mut one, mut two, balancer) = two_replicas(&ns, &["--shutdown-delay", "2s"]).await?;

@@ -6,7 +6,7 @@ use kube::client::Body;
 use reload_tests::{Cluster, with_namespace};
 use serde_json::{Value, json};
 
-use super::{ask, ensure_bounded, ensure_proper, good_review, serves};
+use super::{ask, ensure_bounded, ensure_proper, good_review, patient, serves};
 
 #[tokio::test]
 async fn a_body_that_is_no_review_of_a_pod() -> Result<()> {
@@ -79,7 +79,7 @@ async fn a_body_that_is_no_review_of_a_pod() -> Result<()> {
 async fn bodies_of_megabytes() -> Result<()> {
     let cluster = Cluster::shared().await?;
     with_namespace(cluster, "megabytes", async |ns| {
-        let webhook = ns.webhook().await?;
+        let webhook = patient(&ns).await?;
         let caller = webhook.caller().await?;
         let process = webhook.id()?;
         for _ in 0..4 {

@@ -5,7 +5,7 @@ use futures::future::join_all;
 use reload_tests::{Cluster, with_namespace};
 use serde_json::json;
 
-use super::{ask, ensure_bounded, ensure_proper, good_review};
+use super::{ask, ensure_bounded, ensure_proper, good_review, patient};
 
 const LARGE: usize = 40;
 
@@ -13,7 +13,7 @@ const LARGE: usize = 40;
 async fn large_reviews_at_once_keep_no_common_pod_from_its_record() -> Result<()> {
     let cluster = Cluster::shared().await?;
     with_namespace(cluster, "storm", async |ns| {
-        let webhook = ns.webhook().await?;
+        let webhook = patient(&ns).await?;
         let process = webhook.id()?;
         let caller = webhook.caller().await?;
         let mut large = good_review(&ns)?;

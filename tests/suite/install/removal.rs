@@ -14,7 +14,9 @@ use super::{LIMIT, cluster, install, remove, without_pods};
 pub(crate) async fn shop(ns: &Namespace<'_>) -> Result<()> {
     ns.apply([config_map("settings", &[("a", "1")]), secret("login", &[("user", "ada")])]).await?;
     let uses = |name| Workload::deployment(name).env_from(Source::config_map("settings"));
-    ns.deploy([uses("a").replicas(3), uses("b").env_from(Source::secret("login"))]).await
+    ns.deploy([uses("a").replicas(3), uses("b").env_from(Source::secret("login"))]).await?;
+    ns.recorded("deployment/a").await?;
+    ns.recorded("deployment/b").await
 }
 
 pub(crate) async fn records(cluster: &Cluster) -> Result<usize> {
@@ -161,37 +163,44 @@ async fn objects_of_any_version_and_group_keep_the_namespace() -> Result<()> {
     cluster.kubectl().run(&["delete", "namespace", RELEASE]).await.map(drop)
 }
 
+/// All that is installed.
+pub(crate) const INSTALLED: [&str; 16] = [
+    "namespaces",
+    "deployments",
+    "services",
+    "serviceaccounts",
+    "secrets",
+    "configmaps",
+    "poddisruptionbudgets",
+    "networkpolicies",
+    "roles",
+    "rolebindings",
+    "clusterroles",
+    "clusterrolebindings",
+    "flowschemas",
+    "prioritylevelconfigurations",
+    "priorityclasses",
+    "mutatingwebhookconfigurations",
+];
+
+/// Lets a user look at these and delete them, by a ClusterRole of that name.
+pub(crate) async fn may(cluster: &Cluster, user: &str, resources: &[&str]) -> Result<()> {
+    let rules = json!([{"apiGroups": ["*"], "resources": resources, "verbs": ["get", "list", "delete"]}]);
+    let metadata = json!({"name": user});
+    let role = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": metadata, "rules": rules});
+    cluster.kubectl().apply(&[role]).await?;
+    let (role, subject) = (format!("--clusterrole={user}"), format!("--user={user}"));
+    cluster.kubectl().run(&["create", "clusterrolebinding", user, &role, &subject]).await.map(drop)
+}
+
 #[tokio::test]
 async fn where_not_all_can_be_looked_at_the_namespace_stays_and_the_exit_code_says_so() -> Result<()> {
     let (cluster, _one) = cluster().await?;
     let (_, server) = install(cluster, &[]).await?;
     drop(server);
-    // All that is installed, and nothing else: who knows whether there is a Lease.
-    let resources = [
-        "namespaces",
-        "deployments",
-        "services",
-        "serviceaccounts",
-        "secrets",
-        "configmaps",
-        "poddisruptionbudgets",
-        "networkpolicies",
-        "roles",
-        "rolebindings",
-        "clusterroles",
-        "clusterrolebindings",
-        "flowschemas",
-        "prioritylevelconfigurations",
-        "priorityclasses",
-        "mutatingwebhookconfigurations",
-    ];
+    // Who knows whether there is a Lease?
+    may(cluster, "remover", &INSTALLED).await?;
     let kubectl = cluster.kubectl();
-    let rules = json!([{"apiGroups": ["*"], "resources": resources, "verbs": ["get", "list", "delete"]}]);
-    let role = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "remover"}, "rules": rules});
-    kubectl.apply(&[role]).await?;
-    kubectl
-        .run(&["create", "clusterrolebinding", "remover", "--clusterrole=remover", "--user=remover"])
-        .await?;
     for words in ["Not all is gone: mend that", "There is no installation in namespace"] {
         let output = kubectl.reload(&["uninstall", "--yes", "--timeout=60s", "--as", "remover"]).await?;
         ensure!(output.code == 1 && output.stdout.contains(words), "{output}");

@@ -13,7 +13,7 @@ async fn a_webhook_that_is_not_ready_is_not_registered_and_one_from_before_goes_
     let (cluster, _one) = cluster().await?;
     let kubectl = cluster.kubectl();
     // Pods with it are refused.
-    let broken = ["--yes", "--timeout=3s", "--set", "priorityClassName=absent"];
+    let broken = ["--yes", "--timeout=15s", "--set", "priorityClassName=absent"];
     let output = kubectl.reload(&[&["install"], &broken[..]].concat()).await?;
     ensure!(output.code == 1, "{output}");
     for text in [
@@ -123,7 +123,7 @@ async fn a_rollout_that_was_stuck_before_is_waited_for_anew() -> Result<()> {
 async fn a_webhook_that_records_nothing_is_told_and_left_as_it_is() -> Result<()> {
     let (cluster, _one) = cluster().await?;
     // Its pods are ready, as fake ones are, and nobody answers.
-    let output = cluster.kubectl().reload(&["install", "--yes", "--timeout=3s"]).await?;
+    let output = cluster.kubectl().reload(&["install", "--yes", "--timeout=15s"]).await?;
     ensure!(output.code == 1, "{output}");
     for text in ["has not set the registration's caBundle", "Nothing was taken back", "kubectl reload doctor"]
     {

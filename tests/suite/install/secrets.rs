@@ -4,6 +4,7 @@ use anyhow::{Result, ensure};
 use reload_tests::helm::RELEASE;
 use reload_tests::{Cluster, with_namespace};
 
+use super::removal::{INSTALLED, may};
 use super::{cluster, install, remove};
 
 const OURS: [&str; 2] = ["kubectl-reload-certificates", "kubectl-reload-hash-key"];
@@ -54,6 +55,16 @@ async fn in_a_namespace_of_others_secrets_that_nobody_owns_go_by_name() -> Resul
             ns.kubectl().run(&[&["patch", "secret", name], &nobody[..]].concat()).await?;
         }
         drop(server);
+        // Who may not list Secrets does not see them.
+        let seen: Vec<&str> = INSTALLED.into_iter().filter(|resource| *resource != "secrets").collect();
+        may(cluster, "half", &seen).await?;
+        let half = ["uninstall", "-n", ns.name(), "--dry-run=client", "--as", "half"];
+        let output = cluster.kubectl().reload(&half).await?;
+        ensure!(
+            output.code == 1 && output.stderr.contains("Something may be left over: may not list secrets"),
+            "{output}"
+        );
+        cluster.kubectl().run(&["delete", "clusterrole/half", "clusterrolebinding/half"]).await?;
         let output = remove(cluster, &["-n", ns.name()]).await?;
         for name in OURS {
             ensure!(output.stdout.contains(&format!("secret/{name} deleted\n")), "{output}");

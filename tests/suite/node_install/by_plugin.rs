@@ -30,6 +30,7 @@ async fn by_one_command_it_records_is_upgraded_and_is_taken_away_without_a_trace
         let installed = reload(cluster, &["install", "--timeout=120s"]).await?.success()?;
         ensure!(installed.stdout.contains("came back with a record"), "{installed}");
         deploy(&ns, "recorded").await?;
+        ns.recorded("deployment/recorded").await?;
         assert_eq!(ns.status().await?.verdict("deployment/recorded")?, "Current recorded");
         let doctor = cluster.kubectl().reload(&["doctor"]).await?.success()?;
         ensure!(doctor.stdout.contains("the webhook answers the API server"), "{doctor}");
@@ -37,7 +38,7 @@ async fn by_one_command_it_records_is_upgraded_and_is_taken_away_without_a_trace
         ensure!(again.stdout.starts_with("Nothing to change"), "{again}");
 
         // An image that is not there: the pods from before go on recording.
-        let absent = ["upgrade", "--timeout=20s", "--set", "image.tag=absent,image.pullPolicy=Never"];
+        let absent = ["upgrade", "--timeout=60s", "--set", "image.tag=absent,image.pullPolicy=Never"];
         let failed = reload(cluster, &absent).await?;
         ensure!(failed.code == 1, "{failed}");
         ensure!(failed.stderr.contains("ErrImageNeverPull"), "{failed}");
@@ -62,6 +63,7 @@ async fn by_one_command_it_records_is_upgraded_and_is_taken_away_without_a_trace
         ensure!(upgraded.stdout.contains("came back with a record"), "{upgraded}");
         assert_eq!(bundle(cluster).await?, own, "an upgrade has changed the CAs");
         deploy(&ns, "recorded").await?;
+        ns.recorded("deployment/recorded").await?;
         assert_eq!(ns.status().await?.verdict("deployment/recorded")?, "Current recorded");
         let removed = reload(cluster, &["uninstall", "--purge"]).await?.success()?;
         ensure!(removed.stdout.contains("the record of 1 pod deleted"), "{removed}");

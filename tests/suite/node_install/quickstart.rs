@@ -65,6 +65,7 @@ async fn the_quickstart_does_what_it_says_from_a_clean_clone() -> Result<()> {
                 "kubectl reload sync -n shop" => {
                     let shown = user.types(line).await?;
                     ensure!(shown.contains("deployment/web in shop restarted"), "{shown}");
+                    ns.recorded("deployment/web").await?;
                     assert_eq!(ns.status().await?.verdict("deployment/web")?, "Current recorded");
                 }
                 _ => drop(user.types(line).await?),

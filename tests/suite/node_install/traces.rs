@@ -44,6 +44,7 @@ async fn each_way_to_install_records_pods_and_is_taken_away_without_a_trace() ->
         }
         assert_eq!(bundles.len(), 1, "an upgrade has changed the CAs");
         deploy(&ns, "recorded").await?;
+        ns.recorded("deployment/recorded").await?;
         let verdict = ns.status().await?.verdict("deployment/recorded")?.to_owned();
         assert_eq!(verdict, "Current recorded");
         ns.kubectl().run(&["delete", "deployment", "recorded"]).await?;

@@ -72,6 +72,8 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
             Box::pin(async {
                 p.start(p.env()).await?;
                 p.paint("blue").await?;
+                // Within a second of it the kubelet may still hand out what was there before.
+                p.passed(2).await?;
                 p.roll().await
             })
         }),

@@ -63,6 +63,8 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
             Box::pin(async {
                 p.start(p.directory()).await?;
                 p.paint("blue").await?;
+                // Within a second of it the kubelet may still hand out what was there before.
+                p.passed(2).await?;
                 p.roll().await
             })
         }),

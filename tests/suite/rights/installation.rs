@@ -25,8 +25,14 @@ use crate::grant::{Request, grants, requests, unused};
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// What the local process is told by the tests instead.
-const OURS: [&str; 5] =
-    ["--listen=", "--namespace=", "--registration=", "--tls-cert-file=", "--tls-private-key-file="];
+const OURS: [&str; 6] = [
+    "--listen=",
+    "--namespace=",
+    "--registration=",
+    "--tls-cert-file=",
+    "--tls-private-key-file=",
+    "--deadline=",
+];
 
 /// The registration has one name in a cluster, so that one webhook is installed at a time.
 static ONE: Mutex<()> = Mutex::const_new(());
@@ -86,8 +92,11 @@ impl<'a> Installation<'a> {
             install_namespace: name.to_owned(),
             kubeconfig: Some(kubeconfig.clone()),
             flags: flags(&manifests)?,
+            // Beside other suites.
+            timeout_seconds: Some(5),
             ..WebhookOptions::installed(&namespaces)
         };
+        options.flags.push("--deadline=4s".to_owned());
         let webhook = match values.contains(&"certificates.source=certManager") {
             true => {
                 let authority = Authority::new(name)?;

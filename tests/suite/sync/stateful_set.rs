@@ -28,6 +28,10 @@ async fn what_a_partition_lets_roll_is_restarted_once_and_the_rest_told() -> Res
             "{explained}"
         );
         let before = [uid(&ns, "db-0").await?, uid(&ns, "db-1").await?, uid(&ns, "db-2").await?];
+        for mode in ["--dry-run=client", "--dry-run=server"] {
+            let tried = ns.reload(&["sync", mode]).await?;
+            ensure!(tried.code == 1 && tried.stdout.contains("1 would be restarted in part"), "{tried}");
+        }
         let sync = ns.reload(&["sync"]).await?;
         ensure!(sync.code == 1, "{sync}");
         for text in ["in part: its pods below partition 2 keep their revision", "1 restarted in part."] {

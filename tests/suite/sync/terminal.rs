@@ -1,10 +1,10 @@
 //! A sync on a terminal: a question, bars, Ctrl-C, another size.
 
 use anyhow::{Context, Result, ensure};
-use reload_tests::{Cluster, Namespace, Source, Workload, with_namespace};
+use reload_tests::{Cluster, Namespace, Source, Workload, eventually, with_namespace};
 use serde_json::json;
 
-use super::{drifted, ready_after};
+use super::{WHILE, drifted, ready_after};
 
 const WIDE: (u16, u16) = (24, 120);
 
@@ -35,13 +35,15 @@ async fn a_person_is_asked_sees_how_far_it_is_and_resizes_the_window() -> Result
         terminal.resize(24, 60)?;
         ready_after(&ns, "a", 0).await?;
         terminal.shows("deployment/a in seen restarted (configmap/settings").await?;
-        // The other one's bar stands below that line, and fits.
-        terminal.shows("deployment/b in seen  [").await?;
-        let screen = terminal.screen();
-        let (line, bar) = (screen.find("a in seen restarted"), screen.find("b in seen  ["));
-        ensure!(line < bar, "{screen}");
-        let bar = screen.lines().find(|line| line.contains("b in seen  [")).unwrap_or_default();
-        ensure!(bar.chars().count() <= 60, "{screen}");
+        eventually("the other one's bar stands below that line, and fits", WHILE, async || {
+            let screen = terminal.screen();
+            let (line, bar) = (screen.find("a in seen restarted"), screen.find("b in seen  ["));
+            ensure!(line.is_some() && line < bar, "{screen}");
+            let bar = screen.lines().find(|line| line.contains("b in seen  [")).unwrap_or_default();
+            ensure!(bar.chars().count() <= 60, "{screen}");
+            Ok(())
+        })
+        .await?;
         terminal.resize(10, 100)?;
         ready_after(&ns, "b", 0).await?;
         terminal.shows("Of 2 workloads: 2 restarted.").await?;

@@ -134,7 +134,8 @@ fn idle() -> Vec<WorkloadReport> {
 fn every_view_is_as_it_was() {
     use Strategy::{Evict, Restart};
     let view = |strategy, dry_run| View { strategy, dry_run };
-    let planned = &outcomes()[..1];
+    let planned =
+        &[Outcome::Restarted, Outcome::Partly("its pods below partition 2 keep their revision".to_owned())];
     let selection = SelectionArgs::default();
     for (name, text) in [
         ("every outcome", run(view(Restart, DryRun::None), &outcomes(), false)),
@@ -142,7 +143,7 @@ fn every_view_is_as_it_was() {
         ("evicted", run(view(Evict, DryRun::None), &of_evictions(), true)),
         ("dry run", run(view(Restart, DryRun::Client), planned, false)),
         ("server dry run", run(view(Restart, DryRun::Server), planned, false)),
-        ("evict dry run", run(view(Evict, DryRun::Server), planned, false)),
+        ("evict dry run", run(view(Evict, DryRun::Server), &planned[..1], false)),
         ("refused", refused(Restart)),
         ("refused to evict", refused(Evict)),
         ("asked", asked()),
