@@ -43,6 +43,19 @@ pub(crate) struct Resource<'a> {
 }
 
 impl Resource<'_> {
+    /// Fails where there can be no such object: names come from what others wrote too, such as owner
+    /// references, and nothing of another path is asked for by one.
+    ///
+    /// # Errors
+    /// [`ApiError::NotFound`].
+    pub(crate) fn ensure_addressable(&self, verb: &str) -> Result<(), ApiError> {
+        let segments = [self.namespace, self.name];
+        match segments.into_iter().flatten().all(is_segment) {
+            true => Ok(()),
+            false => Err(ApiError::NotFound { what: self.what(verb) }),
+        }
+    }
+
     fn path(&self) -> String {
         let mut path = self.group.to_owned();
         if let Some(namespace) = self.namespace {
@@ -72,6 +85,12 @@ impl Resource<'_> {
         let place = self.namespace.map_or_else(|| "-A".to_owned(), |namespace| format!("-n {namespace}"));
         format!("kubectl auth can-i {verb} {plural}{name}{below} {place}")
     }
+}
+
+/// Whether a text is one segment of a path as it stands.
+fn is_segment(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-._~:@".contains(c);
+    !matches!(text, "" | "." | "..") && text.chars().all(plain)
 }
 
 /// The metadata of one object.
@@ -130,6 +149,7 @@ async fn answered(
     uri: &str,
     accept: &str,
 ) -> Result<Response<Body>, ApiError> {
+    resource.ensure_addressable(verb)?;
     let unreachable = |cause: String| ApiError::Unreachable { what: resource.what(verb), cause };
     let response = send(client, uri, accept).await.map_err(unreachable)?;
     if response.status().is_success() {

@@ -2,6 +2,7 @@
 
 mod certificate;
 mod checks;
+mod deployed;
 mod facts;
 mod finding;
 mod rights;

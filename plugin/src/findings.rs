@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use kube::Client;
-use reload_core::verdict::Reason;
+use reload_core::verdict::{Finding, Reason};
 
 use crate::api::{ApiError, Resource, get_object};
 use crate::inventory::Inventory;
+use crate::pods::Unjudged;
 use crate::report::{WorkloadReport, find_rolling, roll_up};
 use crate::rollout;
 use crate::scope::{Selector, Target};
@@ -51,10 +52,11 @@ impl Found {
         self.pods.iter().any(|pod| target.takes(&pod.workload, &pod.metadata.name))
     }
 
-    /// Whether a source could not be looked at that a pod uses.
+    /// Whether a source could not be looked at that a pod uses, or a pod uses more than is looked at.
     pub(crate) fn is_incomplete(&self) -> bool {
-        let findings = self.pods.iter().flat_map(|pod| &pod.findings);
-        findings.into_iter().any(|finding| matches!(finding.reason, Reason::NotReadable(_)))
+        let not_readable = |finding: &Finding| matches!(finding.reason, Reason::NotReadable(_));
+        let too_many = |pod: &SurveyedPod| matches!(pod.problem, Some(Unjudged::TooManyReferences));
+        self.pods.iter().any(|pod| too_many(pod) || pod.findings.iter().any(not_readable))
     }
 }
 

@@ -45,7 +45,7 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
   kubectl reload install
   kubectl reload install --dry-run=server
   kubectl reload install -n tools --set image.repository=registry.example.com/kubectl-reload-webhook
-  kubectl reload install --set port=10250 --set priorityClassName=system-cluster-critical --yes
+  kubectl reload install --set port=10250 --yes   # private GKE
   kubectl reload install --dry-run=client -o yaml > kubectl-reload.yaml")]
 pub(crate) struct InstallArgs {
     #[command(flatten)]

@@ -29,6 +29,13 @@ impl JudgementArgs {
         self.ignore.contains(id)
     }
 
+    /// Whether something is to be looked at that records leave out: that one fits what is there now does not
+    /// settle a pod's verdict then.
+    pub(crate) fn looks_beyond_records(&self) -> bool {
+        let left_out = IGNORED.iter().filter_map(|source| source.parse::<SourceId>().ok());
+        left_out.into_iter().any(|id| !self.ignores(&id))
+    }
+
     /// Where the hash keys are.
     pub(crate) fn install_namespace(&self) -> &str {
         &self.installation.install_namespace

@@ -55,6 +55,8 @@ pub(crate) struct Reached {
     pub(crate) partition: Partition,
     /// The workload as if there were no others.
     pub(crate) report: WorkloadReport,
+    /// All that the others are drifted by.
+    pub(crate) others: BTreeSet<Drift>,
 }
 
 /// A source that pods are drifted by, how they use it, and on what evidence.
@@ -115,12 +117,6 @@ impl WorkloadReport {
         let reached = self.reached.as_ref()?;
         let is_reached = matches!(reached.report.verdict, Verdict::Drifted | Verdict::Rolling);
         (!is_reached).then_some(reached.partition)
-    }
-
-    /// What keeps a restart from some of the pods that are drifted, if something does.
-    pub(crate) fn reached_in_part(&self) -> Option<Partition> {
-        let reached = self.reached.as_ref()?;
-        (reached.report.affected < self.affected).then_some(reached.partition)
     }
 
     /// As a restart would find it: only by the pods that it would replace.

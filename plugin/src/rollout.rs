@@ -71,6 +71,9 @@ impl Rollable {
     /// Reads a workload.
     pub(crate) async fn get(client: &Client, workload: &WorkloadName) -> Result<Self, RolloutError> {
         let WorkloadName { namespace, kind, name } = workload;
+        if kind.is_rollable() {
+            resource(workload).ensure_addressable("get")?;
+        }
         let (client, failed) = (client.clone(), |error| ApiError::of(error, "get", &resource(workload)));
         Ok(match kind {
             Kind::Deployment => Self::Deployment(Box::new(

@@ -68,7 +68,7 @@ pub(crate) struct StatusArgs {
     #[arg(long, conflicts_with = "by")]
     pods: bool,
 
-    /// Which workloads come first.
+    /// Which workloads come first, and their pods or sources with them.
     #[arg(long, value_enum, default_value = "name", value_name = "ORDER")]
     sort_by: Order,
 
@@ -168,9 +168,9 @@ fn shown(
 ) -> anyhow::Result<(String, Outcome)> {
     let incomplete = found.is_incomplete();
     let Found { mut reports, pods } = found;
-    let pods = args.pods.then(|| PodReport::of(pods));
-    let pods = pods.as_deref();
     args.sort_by.sort(&mut reports);
+    let pods = args.pods.then(|| PodReport::of(pods, &reports));
+    let pods = pods.as_deref();
     let drifted = reports.iter().any(match args.inferred {
         true => WorkloadReport::is_possibly_drifted,
         false => WorkloadReport::is_drifted,
@@ -180,6 +180,7 @@ fn shown(
         all: args.all,
         wide: args.output == Output::Wide,
         by: args.by,
+        sort_by: args.sort_by,
         width: args.output_file.is_none().then(terminal_width).flatten(),
         paint,
         now: Timestamp::now(),
@@ -189,11 +190,11 @@ fn shown(
         Output::Json => Form::Json.write(&Document::of(&reports, pods))?,
         Output::Yaml => Form::Yaml.write(&Document::of(&reports, pods))?,
         Output::Name if args.pods => {
-            let names = pods.into_iter().flatten().filter(|pod| pod.needs_attention());
+            let names = pods.into_iter().flatten().filter(|pod| args.all || pod.needs_attention());
             names.map(|pod| format!("pod/{}\n", printable(&pod.name))).collect()
         }
         Output::Name => {
-            let names = reports.iter().filter(|report| needs_attention(report));
+            let names = reports.iter().filter(|report| args.all || needs_attention(report));
             names.map(|report| printable(&report.workload.to_string()) + "\n").collect()
         }
         Output::OpenMetrics => metrics::text(&reports, pods, looked_at)?,

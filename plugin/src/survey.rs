@@ -84,6 +84,7 @@ pub(crate) async fn survey_to(
 ) -> Result<Vec<SurveyedPod>, ApiError> {
     let mut immutables = Immutables::default();
     let (mut settled, mut candidates, mut bystanders) = (Vec::new(), Vec::new(), Vec::new());
+    let looks_at_all = depth == Depth::Everything || args.looks_beyond_records();
     for metadata in &inventory.pods {
         let candidate = Candidate::of(metadata);
         // Of all pods: one that is not wanted keeps a name alive all the same.
@@ -92,7 +93,7 @@ pub(crate) async fn survey_to(
         }
         let asked = inventory.is_selected(metadata) && wanted(&inventory.workload(metadata));
         let settled_by_metadata = candidate.settled(inventory);
-        let looked_at = asked && depth == Depth::Everything && !metadata.is_ignored();
+        let looked_at = asked && looks_at_all && !metadata.is_ignored();
         match settled_by_metadata.filter(|_| !looked_at) {
             None if asked => {
                 candidates.push(candidate);

@@ -3,6 +3,8 @@
 
 #[path = "offline/many.rs"]
 mod many;
+#[path = "offline/owners.rs"]
+mod owners;
 
 use std::path::Path;
 use std::time::Duration;

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use k8s_openapi::api::admissionregistration::v1::{MutatingWebhook, MutatingWebhookConfiguration};
-use k8s_openapi::api::apps::v1::Deployment;
 use kube::{Api, Client};
 use reload_core::annotation::{IGNORE, RECORD};
 use reload_core::hash_key::HashKey;
@@ -15,11 +14,12 @@ use reload_core::source::{Source, SourceKind};
 use serde::Deserialize;
 
 use super::certificate::Certificate;
+use super::deployed::Deployed;
 use super::rights::{self, Right};
 use crate::annotations::OwnAnnotations;
 use crate::api::{ApiError, Resource, get_metadata, get_object, get_path, is_there, list_metadata};
 use crate::installation::proof::{Probe, Proof};
-use crate::installation::{CERTIFICATES, NAME, WebhookVersion, deployment};
+use crate::installation::{CERTIFICATES, NAME, deployment};
 use crate::version::ServerVersion;
 
 /// How long the webhook may take to answer; the API server itself waits longer for a connection.
@@ -57,22 +57,6 @@ pub(super) struct Facts {
     pub(super) admission: Option<Proof>,
     pub(super) namespaces: Known<Vec<Namespace>>,
     pub(super) pods: Known<Pods>,
-}
-
-/// The webhook's Deployment.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Deployed {
-    pub(super) name: String,
-    pub(super) desired: i32,
-    pub(super) ready: i32,
-    pub(super) version: Option<String>,
-    /// The Secret of its own certificates, where its flags name one.
-    pub(super) certificates: Option<String>,
-    pub(super) image: Option<String>,
-    /// Its ServiceAccount.
-    pub(super) account: Option<String>,
-    /// Whether it looks at Secrets, as its flags say.
-    pub(super) secrets: bool,
 }
 
 /// Whether the webhook answers.
@@ -175,7 +159,7 @@ impl Facts {
         }
     }
 
-    /// The Secret of the webhook's own certificates.
+    /// The Secret of the webhook's certificates.
     pub(super) fn certificates(&self) -> &str {
         certificates(&self.deployed)
     }
@@ -213,26 +197,6 @@ fn probe<'a>(client: &'a Client, namespace: &'a str, deployed: &'a Known<Option<
     // Whoever may not see its flags takes it to look at no Secrets.
     let secrets = deployed.is_some_and(|deployed| deployed.secrets);
     Probe { client, namespace, account, image, secrets }
-}
-
-impl Deployed {
-    pub(super) fn of(deployment: &Deployment) -> Self {
-        let containers = deployment.spec.template.spec.iter().flat_map(|pod| &pod.containers);
-        let arguments: Vec<&String> =
-            containers.flat_map(|container| container.args.iter().flatten()).collect();
-        let version = WebhookVersion::of(deployment);
-        let named = |text: &&String| text.strip_prefix("--certificates=").map(str::to_owned);
-        Self {
-            certificates: arguments.iter().find_map(named),
-            secrets: !arguments.iter().any(|text| *text == "--secrets=false"),
-            image: version.image,
-            account: deployment.spec.template.spec.as_ref().and_then(|pod| pod.service_account_name.clone()),
-            name: deployment.metadata.name.clone().unwrap_or_default(),
-            desired: deployment.spec.replicas.unwrap_or(1),
-            ready: deployment.status.as_ref().and_then(|status| status.ready_replicas).unwrap_or(0),
-            version: version.version,
-        }
-    }
 }
 
 fn told<T>(result: Result<T, ApiError>) -> Known<T> {

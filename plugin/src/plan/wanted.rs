@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::source::{Data, values};
 use crate::manifest::Manifest;
+use crate::scope::parse_namespace;
 
 /// A source of a file.
 pub(super) struct Wanted {
@@ -100,8 +101,12 @@ impl Wanted {
         let own = |(name, _): &(&String, &Value)| name.starts_with(reload_core::annotation::PREFIX);
         let annotations = value.pointer("/metadata/annotations").and_then(Value::as_object);
         let annotations = annotations.into_iter().flatten().filter(own);
+        let own = object.namespace.as_deref().filter(|own| !own.is_empty());
+        let namespace = own.unwrap_or(namespace);
+        let namespace = parse_namespace(namespace)
+            .map_err(|_| wrong("metadata.namespace".to_owned(), "write the name of a namespace"))?;
         Ok(Some(Self {
-            namespace: object.namespace.clone().unwrap_or_else(|| namespace.to_owned()),
+            namespace,
             data,
             immutable,
             kind: value.get("type").and_then(Value::as_str).map(str::to_owned),

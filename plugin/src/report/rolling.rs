@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use kube::Client;
 use reload_core::verdict::{self, RollUp, Rollout, Verdict};
 
-use super::{Reached, WorkloadReport, by_workload, report, verdicts};
+use super::{Reached, WorkloadReport, by_workload, drifts, report, verdicts};
 use crate::api::ApiError;
 use crate::clock::Clock;
 use crate::inventory::{Inventory, PodMetadata};
@@ -103,7 +103,7 @@ impl<'a> Standing<'a> {
             true => whole.problem = whole.problem.take().or_else(|| part.problem.clone()),
             false => self.roll(whole, pods),
         }
-        whole.reached = Some(Box::new(Reached { partition, report: part }));
+        whole.reached = Some(Box::new(Reached { partition, report: part, others: drifts(&others) }));
     }
 
     /// The same, where the rollout replaces all of these.

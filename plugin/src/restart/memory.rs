@@ -106,6 +106,7 @@ impl Memory {
     /// What the API server said.
     pub(crate) async fn keep(&self, client: &Client, workload: &WorkloadName) -> Result<(), ApiError> {
         let (group, of_kind) = served(client, workload).await?;
+        subject(workload, &group, &of_kind).ensure_addressable("patch")?;
         let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), &workload.namespace, &of_kind);
         let patch = json!({"metadata": {"annotations": {RESTARTED_FOR: self.text()}}});
         let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };

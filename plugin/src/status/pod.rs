@@ -1,9 +1,11 @@
 //! Pods one by one.
 
+use std::collections::BTreeMap;
+
 use reload_core::verdict::{Certainty, Verdict};
 use serde::Serialize;
 
-use crate::report::{Cause, causes_of};
+use crate::report::{Cause, WorkloadReport, causes_of};
 use crate::survey::SurveyedPod;
 use crate::workload::{Kind, WorkloadName};
 
@@ -34,9 +36,12 @@ fn by_name<S: serde::Serializer>(workload: &WorkloadName, serializer: S) -> Resu
 }
 
 impl PodReport {
-    /// Of all of them, in order of their workloads and names.
-    pub(super) fn of(mut pods: Vec<SurveyedPod>) -> Vec<Self> {
-        pods.sort_by(|a, b| (&a.workload, &a.metadata.name).cmp(&(&b.workload, &b.metadata.name)));
+    /// Of all of them, as their workloads stand here, and by name.
+    pub(super) fn of(mut pods: Vec<SurveyedPod>, reports: &[WorkloadReport]) -> Vec<Self> {
+        let places: BTreeMap<&WorkloadName, usize> =
+            reports.iter().enumerate().map(|(place, report)| (&report.workload, place)).collect();
+        let place = |pod: &SurveyedPod| places.get(&pod.workload).copied();
+        pods.sort_by(|a, b| (place(a), &a.metadata.name).cmp(&(place(b), &b.metadata.name)));
         let report = |pod: SurveyedPod| Self {
             namespace: pod.workload.namespace.clone(),
             causes: causes_of(&pod),

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use reload_core::verdict::{Certainty, Verdict};
 
 use super::pod::PodReport;
-use super::{By, needs_attention};
+use super::{By, Order, needs_attention};
 use crate::color::{Color, Paint};
 use crate::report::{Cause, WorkloadReport};
 use crate::table::{age, printable, render_within};
@@ -22,6 +22,7 @@ pub(super) struct View<'a> {
     /// Everything there is to tell.
     pub(super) wide: bool,
     pub(super) by: By,
+    pub(super) sort_by: Order,
     /// Of the terminal.
     pub(super) width: Option<usize>,
     pub(super) paint: Paint,

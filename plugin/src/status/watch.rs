@@ -18,7 +18,7 @@ pub(super) struct WatchArgs {
     pub(super) watch: bool,
 
     /// How long to wait before looking again, in seconds.
-    #[arg(long, default_value_t = 2, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    #[arg(long, requires = "watch", default_value_t = 2, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     watch_interval: u64,
 }
 

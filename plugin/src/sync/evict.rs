@@ -64,7 +64,11 @@ impl Session<'_> {
             return Ok(round.in_vain.map_or(Outcome::InSync("is in sync meanwhile"), Outcome::Refused));
         };
         if self.args.mode.dry_run != DryRun::None {
-            return Ok(Outcome::Restarted);
+            let would_be_left = |why| {
+                let count = round.evicted.len();
+                Outcome::Failed(format!("{count} of its pods would be evicted; of others, {why}"))
+            };
+            return Ok(round.in_vain.map_or(Outcome::Restarted, would_be_left));
         }
         let note = format!("Drifted pods evicted for {}", causes(report));
         self.note(workload, None, "Evict", note).await;

@@ -1,5 +1,7 @@
 //! Which drift is to be ended: by what evidence, from which sources, of which class.
 
+use std::collections::BTreeSet;
+
 use clap::{Args, ValueEnum};
 use reload_core::reference::Class;
 use reload_core::source::SourceId;
@@ -33,7 +35,12 @@ enum Only {
 impl SelectionArgs {
     /// Whether a workload is drifted in a way that is to be ended.
     pub(super) fn takes(&self, report: &WorkloadReport) -> bool {
-        report.verdict == Verdict::Drifted && report.drifts.iter().any(|drift| self.takes_drift(drift))
+        report.verdict == Verdict::Drifted && self.takes_any(&report.drifts)
+    }
+
+    /// Whether one of these is to be ended.
+    pub(super) fn takes_any(&self, drifts: &BTreeSet<Drift>) -> bool {
+        drifts.iter().any(|drift| self.takes_drift(drift))
     }
 
     fn takes_drift(&self, drift: &Drift) -> bool {

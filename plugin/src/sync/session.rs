@@ -43,8 +43,8 @@ pub(super) struct Session<'a> {
 enum Judged {
     /// Nothing is to be done, and why.
     Settled(Outcome),
-    /// A rollout replaces its pods already.
-    Rolling,
+    /// A rollout replaces its pods already, but for what a partition keeps from it of those that are drifted.
+    Rolling(Option<Partition>),
     /// It is to be restarted, if it still is as it was seen; and what comes of that, as far as can be told
     /// before the rollout.
     Drifted(Box<Rollable>, Box<WorkloadReport>, Outcome),
@@ -103,11 +103,13 @@ impl Session<'_> {
             };
             match judged? {
                 Judged::Settled(outcome) => return Ok(outcome),
-                Judged::Rolling => {
-                    if let Some(outcome) = self.rolled(workload, patience).await? {
-                        return Ok(outcome);
+                Judged::Rolling(beyond) => match (self.rolled(workload, patience).await?, beyond) {
+                    (Some(Outcome::InSync(rolling)), Some(partition)) => {
+                        return Ok(Outcome::Refused(format!("it {rolling}, and {partition}")));
                     }
-                }
+                    (Some(outcome), _) => return Ok(outcome),
+                    (None, _) => {}
+                },
                 Judged::Drifted(seen, report, expected) => {
                     if self.args.mode.dry_run == DryRun::Client {
                         return Ok(expected);
@@ -154,9 +156,9 @@ impl Session<'_> {
             let why = format!("a restart would not roll: {partition}");
             return Ok(Judged::Settled(Outcome::Refused(why)));
         }
-        let beyond = report.as_ref().filter(|report| self.args.selection.takes(report));
-        let beyond = beyond.and_then(|report| Some(report.reached.as_ref()?.partition));
-        let in_part = report.as_ref().and_then(WorkloadReport::reached_in_part);
+        let reached = report.as_ref().and_then(|report| report.reached.as_ref());
+        let beyond = reached.filter(|reached| self.args.selection.takes_any(&reached.others));
+        let beyond = beyond.map(|reached| reached.partition);
         let report = report.map(WorkloadReport::into_reached);
         let Some(report) = report.filter(|report| report.verdict >= Verdict::Unknown) else {
             return Ok(Judged::Settled(Outcome::InSync("is in sync meanwhile")));
@@ -166,7 +168,7 @@ impl Session<'_> {
             return Ok(Judged::Settled(Outcome::Refused(why)));
         }
         if report.verdict == Verdict::Rolling || !seen.is_observed() {
-            return Ok(Judged::Rolling);
+            return Ok(Judged::Rolling(beyond));
         }
         if !self.args.selection.takes(&report) {
             return Ok(Judged::Settled(match beyond {
@@ -183,7 +185,7 @@ impl Session<'_> {
             return Ok(Judged::Settled(Outcome::Refused(why)));
         }
         let partly = |partition: Partition| Outcome::Partly(partition.to_string());
-        let expected = in_part.map_or(Outcome::Restarted, partly);
+        let expected = beyond.map_or(Outcome::Restarted, partly);
         Ok(Judged::Drifted(Box::new(seen), Box::new(report), expected))
     }
 

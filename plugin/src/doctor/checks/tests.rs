@@ -2,7 +2,8 @@ use jiff::SignedDuration;
 use serde_json::json;
 
 use super::super::certificate::Certificate;
-use super::super::facts::{Deployed, Endpoint, Place, Pods};
+use super::super::deployed::Deployed;
+use super::super::facts::{Endpoint, Place, Pods};
 use super::super::finding::Level;
 use super::super::rights::Right;
 use super::super::view;
@@ -196,7 +197,7 @@ fn faults_that_are_no_fault_of_the_webhook_are_only_told() {
             "no pod may be tried",
             |f| f.admission = Some(Proof::Untried(vec!["may not create pods".to_owned()])),
             "admission",
-            Level::Green,
+            Level::Yellow,
         ),
         (
             "no pod can be made",

@@ -3,7 +3,8 @@
 use jiff::SignedDuration;
 use reload_core::hash_key::HashKey;
 
-use super::super::facts::{Deployed, Endpoint, Facts};
+use super::super::deployed::Deployed;
+use super::super::facts::{Endpoint, Facts};
 use super::super::finding::Finding;
 use crate::installation::LABEL;
 use crate::installation::proof::Proof;
@@ -127,7 +128,11 @@ pub(super) fn admission(facts: &Facts) -> Option<Finding> {
             format!("a pod that was tried in namespace {namespace} {why}"),
             "mend what else is found here; then see the API server's log for the webhook's name",
         ),
-        Proof::Untried(whys) => Finding::green("admission", format!("not tried: {}", whys.join("; "))),
+        Proof::Untried(whys) => Finding::yellow(
+            "admission",
+            format!("whether a pod is recorded was not tried: {}", whys.join("; ")),
+            "run this command as somebody who may create pods in a namespace that takes them",
+        ),
         Proof::Failed(whys) => Finding::yellow(
             "admission",
             format!("no pod could be tried: {}", whys.join("; ")),

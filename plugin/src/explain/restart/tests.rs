@@ -48,7 +48,10 @@ fn parted(reached: (Verdict, Certainty)) -> WorkloadReport {
     let partition = stateful_set(partition(), json!({})).partition().unwrap();
     let whole = of(Kind::StatefulSet, (Verdict::Drifted, Certainty::Recorded), 3);
     let report = of(Kind::StatefulSet, reached, 1);
-    WorkloadReport { reached: Some(Box::new(Reached { partition, report })), ..whole }
+    WorkloadReport {
+        reached: Some(Box::new(Reached { partition, report, others: Default::default() })),
+        ..whole
+    }
 }
 
 #[test]

@@ -48,6 +48,10 @@ fn what_apply_would_refuse_is_refused_without_a_value() {
         (source("Secret", json!({"immutable": "yes"})), "write true or false"),
         (json!({"apiVersion": "v1", "kind": "Secret"}), "has no name"),
         (source("ConfigMap", json!({"metadata": {"name": "A_b"}})), "has no name that"),
+        (
+            source("ConfigMap", json!({"metadata": {"name": "a", "namespace": "b/services/c/proxy/d?e="}})),
+            "(metadata.namespace)",
+        ),
     ] {
         let error = read(std::slice::from_ref(&object), false).err().unwrap_or_else(|| panic!("{object}"));
         assert!(error.contains(text), "{text}: {error}");

@@ -6,19 +6,27 @@ use reload_core::source::SourceId;
 
 use super::View;
 use crate::report::{Cause, WorkloadReport};
+use crate::status::Order;
+
+/// What a source affects, and the place of the first of that.
+type Affected<'a> = (usize, Vec<(&'a WorkloadReport, &'a Cause)>);
 
 impl View<'_> {
     /// One row a source and workload; workloads for whose verdict no source speaks come last.
     pub(super) fn by_source(&self, reports: &[&WorkloadReport]) -> String {
-        let mut sources: BTreeMap<(&str, &SourceId), Vec<(&WorkloadReport, &Cause)>> = BTreeMap::new();
-        for report in reports {
+        let mut sources: BTreeMap<(&str, &SourceId), Affected<'_>> = BTreeMap::new();
+        for (place, report) in reports.iter().enumerate() {
             for cause in &report.causes {
                 let source = (report.workload.namespace.as_str(), &cause.source);
-                sources.entry(source).or_default().push((report, cause));
+                sources.entry(source).or_insert((place, Vec::new())).1.push((report, cause));
             }
         }
+        let mut sources: Vec<_> = sources.into_iter().collect();
+        if self.sort_by != Order::Name {
+            sources.sort_by_key(|(_, (place, _))| *place);
+        }
         let mut rows = Vec::new();
-        for ((namespace, source), affected) in sources {
+        for ((namespace, source), (_, affected)) in sources {
             for (position, (report, cause)) in affected.into_iter().enumerate() {
                 let mut first = vec![source.to_string()];
                 if self.namespace.is_none() {

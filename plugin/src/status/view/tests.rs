@@ -104,6 +104,7 @@ fn view() -> View<'static> {
         all: false,
         wide: false,
         by: By::Workload,
+        sort_by: Order::Name,
         width: None,
         paint: Paint::PLAIN,
         now: NOW.parse().unwrap(),
@@ -123,6 +124,10 @@ fn every_view_is_as_it_was() {
         ("wide", View { wide: true, width: Some(80), ..view() }.text(&reports(), None)),
         ("narrow", View { width: Some(80), ..view() }.text(&reports(), None)),
         ("colored", View { paint: Paint::COLORED, all: true, ..view() }.text(&reports(), None)),
+        (
+            "by source, the oldest first",
+            View { by: By::Source, sort_by: Order::Since, ..view() }.text(&sorted, None),
+        ),
         ("by source", View { by: By::Source, all: true, ..view() }.text(&reports(), None)),
         ("by since", view().text(&sorted, None)),
         ("one namespace", one.text(&in_shop, None)),
