@@ -41,8 +41,8 @@ pub(crate) struct AdoptArgs {
     #[command(flatten)]
     mode: DryRunArgs,
 
-    /// Whether records show the names of a Secret's keys, as the webhook has it; without them a drift
-    /// names no key.
+    /// Whether records show the names of a Secret's keys: set it as the webhook has it. Without them a
+    /// drift names no key.
     #[arg(long, default_value_t = true, action = clap::ArgAction::Set, value_name = "BOOL")]
     secret_key_names: bool,
 

@@ -96,11 +96,13 @@ pub(crate) fn emit_more(text: &str) -> io::Result<bool> {
 /// The text without what could act on a terminal, or make it show something else than there is: control
 /// characters, and those that break lines, hide or turn the direction of others.
 pub(crate) fn printable(text: &str) -> String {
-    let misleads = |c: char| {
-        matches!(c, '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}')
-            || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}')
-    };
     text.chars().map(|c| if c.is_control() || misleads(c) { '\u{fffd}' } else { c }).collect()
+}
+
+/// Whether a character breaks lines, hides, or turns the direction of others.
+pub(crate) fn misleads(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}')
+        || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 /// A length of time as kubectl's AGE columns have it: `45s`, `5m`, `3h`, `12d`.
