@@ -180,8 +180,12 @@ impl fmt::Display for Values {
     }
 }
 
+/// A tag has a value of its own.
 fn is_repository(text: &str) -> bool {
-    !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || c == '@' || c == ',')
+    let last = text.rsplit('/').next().unwrap_or_default();
+    !last.is_empty()
+        && !last.contains(':')
+        && !text.contains(|c: char| c.is_whitespace() || c == '@' || c == ',')
 }
 
 fn is_tag(text: &str) -> bool {
@@ -237,6 +241,7 @@ mod tests {
             ("webhook.deadline=0s", "1500ms or 1s"),
             ("image.repository=", "a repository"),
             ("image.repository=a@sha256:b", "a repository"),
+            ("image.repository=mirror/webhook:1.0", "a repository"),
             ("image.tag=-x", "a tag"),
             ("image.digest=latest", "64 hexadecimal digits"),
             ("port=443", "from 1024 to 65535"),

@@ -45,6 +45,16 @@ async fn values_that_make_no_sense_are_refused_with_what_to_write() -> Result<()
             "certificates.secret.caBundle: give the CAs",
         ),
         ("certificates.own.life=year", "'year' does not match pattern"),
+        ("certificates.own.caLife=720h", "8760h is longer than certificates.own.caLife, 720h"),
+        (
+            "certificates.own.caOverlap=20000h",
+            "20000h is more than a sixth of certificates.own.caLife, 87600h",
+        ),
+        (
+            "certificates.certManager.renewBefore=2160h",
+            "2160h is not shorter than certificates.certManager.duration, 2160h",
+        ),
+        ("image.repository=mirror/webhook:1.0", "'mirror/webhook:1.0' does not match pattern"),
         (
             "certificates.certManager.issuerRef.kind=ClusterIssuer",
             "properties 'name' required, if 'kind' exists",
