@@ -52,11 +52,12 @@ impl Found {
         self.pods.iter().any(|pod| target.takes(&pod.workload, &pod.metadata.name))
     }
 
-    /// Whether a source could not be looked at that a pod uses, or a pod uses more than is looked at.
+    /// Whether a source could not be looked at that a pod uses, or not be compared for want of the hash key, or
+    /// a pod uses more than is looked at.
     pub(crate) fn is_incomplete(&self) -> bool {
         let not_readable = |finding: &Finding| matches!(finding.reason, Reason::NotReadable(_));
         let too_many = |pod: &SurveyedPod| matches!(pod.problem, Some(Unjudged::TooManyReferences));
-        self.pods.iter().any(|pod| too_many(pod) || pod.findings.iter().any(not_readable))
+        self.pods.iter().any(|pod| pod.uncompared || too_many(pod) || pod.findings.iter().any(not_readable))
     }
 }
 

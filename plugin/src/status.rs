@@ -82,7 +82,7 @@ pub(crate) struct StatusArgs {
     output_file: Option<PathBuf>,
 
     /// Exit with 1 when a workload is drifted for sure, and with 2 on errors, or when none is known to be
-    /// but sources in use could not be looked at.
+    /// but sources in use could not be looked at, or Secrets not be compared for want of the hash key.
     #[arg(long)]
     exit_code: bool,
 

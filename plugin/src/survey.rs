@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use kube::Client;
 use reload_core::record::{By, Record};
-use reload_core::source::SourceId;
+use reload_core::source::{SourceId, SourceKind};
 use reload_core::verdict::{Certainty, Finding, Pod, Unrecorded, Verdict, judge, unmoved, worst};
 
 use crate::api::ApiError;
@@ -40,6 +40,8 @@ pub(crate) struct SurveyedPod {
     pub(crate) findings: Vec<Finding>,
     /// What kept it from being judged.
     pub(crate) problem: Option<Unjudged>,
+    /// Whether a Secret was judged by times although its content was recorded, for want of the hash key.
+    pub(crate) uncompared: bool,
     /// What it was judged by, where that was asked for and looked at.
     pub(crate) grounds: Option<Box<Pod>>,
 }
@@ -155,12 +157,16 @@ async fn judged(
         let hash_key = hash_keys.as_ref().zip(id).and_then(|(keys, id)| keys.get(id));
         let mut findings = judge(&pod, sources, hash_key, args.lag());
         let (verdict, certainty) = worst(&findings);
+        let by_times = |finding: &Finding| {
+            finding.source.kind == SourceKind::Secret && finding.certainty == Certainty::Inferred
+        };
+        let uncompared = id.is_some() && hash_key.is_none() && findings.iter().any(by_times);
         if (depth, verdict) == (Depth::Verdicts, Verdict::Current) {
             // Of thousands of pods, nobody asks why.
             findings = Vec::new();
         }
         let grounds = (depth != Depth::Verdicts).then(|| Box::new(pod));
-        SurveyedPod { findings, grounds, ..unjudged(inventory, metadata, verdict, certainty) }
+        SurveyedPod { findings, grounds, uncompared, ..unjudged(inventory, metadata, verdict, certainty) }
     });
     Ok(judged.collect())
 }
@@ -231,6 +237,7 @@ fn unjudged(
         certainty,
         findings: Vec::new(),
         problem: None,
+        uncompared: false,
         grounds: None,
     }
 }

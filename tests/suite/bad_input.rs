@@ -140,6 +140,11 @@ async fn a_right_that_is_missing_is_named_and_the_rest_is_answered() -> Result<(
         ensure!(status.stderr.contains("want of the hash key"), "{status}");
         ensure!(status.stderr.contains("may not get secrets/kubectl-reload-hash-key"), "{status}");
         ensure!(status.stdout.contains("Possibly, judged by times"), "{status}");
+        let closed = ["status", "deployment/closed", "--exit-code"];
+        let untold = ns.reload(&[&closed[..], &["--as", "watcher"]].concat()).await?;
+        ensure!(untold.code == 2, "nobody could compare it: {untold}");
+        let drifted = ns.reload(&closed).await?;
+        ensure!(drifted.code == 1, "{drifted}");
         Ok(())
     })
     .await

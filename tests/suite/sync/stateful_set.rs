@@ -63,6 +63,22 @@ async fn what_a_partition_lets_roll_is_restarted_once_and_the_rest_told() -> Res
 }
 
 #[tokio::test]
+async fn what_a_partition_keeps_is_told_where_nobody_waits_too() -> Result<()> {
+    let cluster = Cluster::shared().await?;
+    with_namespace(cluster, "partition-unwaited", async |ns| {
+        let _webhook = ns.webhook().await?;
+        let partition = json!({"type": "RollingUpdate", "rollingUpdate": {"partition": 1}});
+        let set = Workload::stateful_set("db").replicas(2).env_from(Source::config_map("settings"));
+        drifted(&ns, [set.with("/spec", "updateStrategy", partition)]).await?;
+        let begun = ns.reload(&["sync", "--wait=false"]).await?;
+        ensure!(begun.code == 1, "{begun}");
+        ensure!(begun.stdout.contains("in part: its pods below partition 1 keep their revision"), "{begun}");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
 async fn a_broken_pod_that_a_restart_would_not_get_past_is_named_and_evicted_first() -> Result<()> {
     let cluster = Cluster::shared().await?;
     with_namespace(cluster, "broken", async |ns| {

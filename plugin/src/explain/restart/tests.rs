@@ -106,6 +106,7 @@ fn pods(report: &WorkloadReport) -> Vec<SurveyedPod> {
         certainty: report.certainty,
         findings: Vec::new(),
         problem: None,
+        uncompared: false,
         grounds: None,
     };
     (0..report.pods).map(pod).collect()

@@ -146,6 +146,7 @@ fn unlooked(name: &str, created: i64) -> SurveyedPod {
         certainty: Certainty::Recorded,
         findings: Vec::new(),
         problem: None,
+        uncompared: false,
         grounds: None,
     }
 }
