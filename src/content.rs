@@ -49,6 +49,11 @@ impl Content {
         self.data.get(key).or_else(binary).map(|value| value.0.as_slice())
     }
 
+    /// How many keys there are, of both sorts.
+    pub(crate) fn len(&self) -> usize {
+        self.data.len() + self.binary_data.len()
+    }
+
     /// Whether there is no key at all.
     pub fn is_empty(&self) -> bool {
         self.data.is_empty() && self.binary_data.is_empty()

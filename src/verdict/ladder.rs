@@ -1,12 +1,14 @@
 //! The evidence ladder, cheapest first: unmoved, same content, other content, and what times tell.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use jiff::SignedDuration;
 
 use super::evidence::Evidence;
 use super::times::{Held, covered};
 use super::{Certainty, Doubt, Finding, Lag, Pod, Reason, Run, SourceState, Verdict};
+use crate::content::Content;
 use crate::digest::Hasher;
 use crate::hash_key::HashKey;
 use crate::record::{By, Changes, ReadSource, Record, SourceRecord, UseRecord};
@@ -33,8 +35,15 @@ pub fn judge(
     let mut findings = Vec::new();
     for (source, modes) in selection(&*pod.references) {
         for mode in modes.into_keys() {
-            let references = pod.references.iter().filter(|r| r.source == source && r.mode == mode).collect();
-            let used = Use { pod, sources, source: &source, mode, references, hash_key, lag: lag.of(mode) };
+            let mut references: Vec<&Reference> = Vec::new();
+            let mut known = HashSet::new();
+            for used in pod.references.iter().filter(|r| r.source == source && r.mode == mode) {
+                if known.insert((&used.container, &used.keys, used.optional, &used.needs)) {
+                    references.push(used);
+                }
+            }
+            let (lag, whole) = (lag.of(mode), OnceCell::new());
+            let used = Use { pod, sources, source: &source, mode, references, hash_key, lag, whole };
             let state = sources.get(&source);
             let finding = used.softened(used.finding(state));
             findings.push(Finding { evidence: Evidence::of(&used, state), ..finding });
@@ -43,15 +52,22 @@ pub fn judge(
     findings
 }
 
+/// References times keys that are compared, at most: nothing that runs has a thousandth of it, and whoever may
+/// make a pod decides how long everybody waits for its verdict.
+const MOST_COMPARED: usize = 1_000_000;
+
 /// One use under judgement: all references of a pod to one source in one mode.
 pub(super) struct Use<'a> {
     pub(super) pod: &'a Pod,
     pub(super) sources: &'a BTreeMap<SourceId, SourceState>,
     pub(super) source: &'a SourceId,
     pub(super) mode: Mode,
+    /// Each sort once: how often a container does the same makes no difference.
     pub(super) references: Vec<&'a Reference>,
     hash_key: Option<&'a HashKey>,
     pub(super) lag: SignedDuration,
+    /// Whether they use all that was last written, once that is known.
+    pub(super) whole: OnceCell<bool>,
 }
 
 impl<'a> Use<'a> {
@@ -63,10 +79,19 @@ impl<'a> Use<'a> {
             (_, Some(SourceState::Present(now))) if self.may_be_served_older(now) => {
                 self.unknown(Reason::ImmutableReplaced).since(now)
             }
+            (_, Some(SourceState::Present(now))) if self.is_too_much(now) => {
+                self.unknown(Reason::NotReadable("its keys are used in too many ways to compare".to_owned()))
+            }
             (Some(SourceRecord::Read(read)), Some(SourceState::Present(now))) => self.read(read, now),
             (Some(SourceRecord::Absent), Some(SourceState::Present(now))) => self.was_absent(now),
             (Some(SourceRecord::Unread(_)) | None, Some(SourceState::Present(now))) => self.infer(now),
         }
+    }
+
+    fn is_too_much(&self, now: &Source) -> bool {
+        let uses = self.pod.references.iter().filter(|r| r.source == *self.source).count();
+        let keys = now.content.as_ref().map_or(0, Content::len);
+        uses.saturating_mul(keys) > MOST_COMPARED
     }
 
     /// What the pod's record says of the source.

@@ -82,7 +82,8 @@ impl Use<'_> {
     /// Whether the last write was one of keys in use, whichever of the owned ones it was.
     fn uses_all_that_was_written(&self, now: &Source) -> bool {
         let used = |key: &String| self.references.iter().any(|reference| reference.keys.contains(key));
-        now.last_write.as_ref().is_some_and(|write| write.keys.iter().all(used))
+        let whole = || now.last_write.as_ref().is_some_and(|write| write.keys.iter().all(used));
+        *self.whole.get_or_init(whole)
     }
 
     /// Whether the present run read what was recorded: it is the pod's first, soon after the record,

@@ -111,3 +111,38 @@ fn unknown_inferred_not_readable() {
         [("not readable", was(A).not_readable())],
     );
 }
+
+/// Whoever may make a pod decides how much there is to compare.
+#[test]
+fn unknown_inferred_more_uses_times_keys_than_are_compared() {
+    use crate::content::Content;
+
+    let id = SourceId::config_map("m");
+    let of = |prefix: &dyn Fn(usize) -> String| {
+        let reference = |i| Reference {
+            optional: true,
+            prefix: Some(prefix(i)),
+            ..objects::reference(&id, Keys::All { except: BTreeSet::new() })
+        };
+        (0..400).map(reference).collect::<Vec<_>>()
+    };
+    let run = |references: Vec<Reference>, keys: usize| {
+        let names: Vec<String> = (0..keys).map(|i| format!("k{i}")).collect();
+        let content = Content::config_map(names.iter().map(|name| (name.clone(), "1".to_owned())), []);
+        let owned: Vec<&str> = names.iter().map(String::as_str).collect();
+        let now = objects::source("1", Some(10), content, &owned);
+        let record = objects::record([(id.clone(), SourceRecord::Absent)].into());
+        let runs = [("c".to_owned(), Run { started_at: Some(at(2)), restarts: 0 })].into_iter().collect();
+        let pod = objects::pod(references, runs, Ok(record));
+        let states = [(id.clone(), SourceState::Present(now))].into();
+        judge(&pod, &states, None, Lag::default()).pop().unwrap()
+    };
+    let many = run(of(&|i| format!("p{i}_")), 3000);
+    assert_eq!((many.verdict, many.certainty), (Verdict::Unknown, Certainty::Inferred));
+    assert!(matches!(&many.reason, Reason::NotReadable(why) if why.contains("too many ways")), "{many:?}");
+    // As many as there may be are judged as one is.
+    for references in [of(&|i| format!("p{i}_")), of(&|_| String::new())] {
+        let finding = run(references, 500);
+        assert_eq!((finding.verdict, finding.reason), (Verdict::Drifted, Reason::Appeared));
+    }
+}
