@@ -250,6 +250,14 @@ fn the_dockerfile_and_the_build_without_an_engine_define_one_image() -> Result<(
     assert!(dockerfile.ends_with("ENTRYPOINT [\"/kubectl-reload-webhook\"]\n"));
     let entry = script.lines().find_map(|line| line.strip_prefix("binary=")).context("no entry point")?;
     assert_eq!(entry, "kubectl-reload-webhook");
+    let labels = |text: &str| -> BTreeSet<String> {
+        let named = text.split("org.opencontainers.image.").skip(1);
+        let name = |rest: &str| rest.split(['"', '=']).next().unwrap_or_default().to_owned();
+        // Of the archive, and not of the image.
+        named.map(name).filter(|name| name != "ref.name").collect()
+    };
+    assert_eq!(labels(&dockerfile), labels(&script));
+    assert_eq!(labels(&dockerfile).len(), 3);
     // What is copied from the build stage is all: scratch has nothing of its own.
     assert_eq!(dockerfile.matches("\nCOPY --from=build").count(), 1);
     Ok(())
