@@ -161,7 +161,9 @@ impl ConnectionArgs {
         self.apply(&mut config)?;
         adjust(&mut config);
         let given = self.namespace.clone().filter(|namespace| !namespace.is_empty());
-        let namespace = given.unwrap_or_else(|| config.default_namespace.clone());
+        // As kubectl takes a context of no namespace.
+        let of_context = Some(config.default_namespace.clone()).filter(|namespace| !namespace.is_empty());
+        let namespace = given.or(of_context).unwrap_or_else(|| "default".to_owned());
         let client = Client::try_from(config).map_err(|error| ConnectionError::Client(Box::new(error)))?;
         Ok(Connection { client, namespace })
     }

@@ -13,7 +13,8 @@ pub(crate) struct JudgementArgs {
     #[command(flatten)]
     installation: InstallationArgs,
 
-    /// Sources that are not looked at, as configmap/NAME or secret/NAME.
+    /// Sources that are not looked at, as configmap/NAME or secret/NAME, in place of the default ones: name
+    /// those as well, since records do not tell of them.
     #[arg(long, value_delimiter = ',', default_values = IGNORED, value_name = "SOURCE")]
     ignore: Vec<SourceId>,
 

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use kube::Client;
 use reload_core::record::{By, Record};
 use reload_core::source::{SourceId, SourceKind};
-use reload_core::verdict::{Certainty, Finding, Pod, Unrecorded, Verdict, judge, unmoved, worst};
+use reload_core::verdict::{
+    Certainty, Finding, Pod, Recorded, Seen, Unrecorded, Verdict, judge, unmoved, worst,
+};
 
 use crate::api::ApiError;
 use crate::immutable::Immutables;
@@ -157,10 +159,7 @@ async fn judged(
         let hash_key = hash_keys.as_ref().zip(id).and_then(|(keys, id)| keys.get(id));
         let mut findings = judge(&pod, sources, hash_key, args.lag());
         let (verdict, certainty) = worst(&findings);
-        let by_times = |finding: &Finding| {
-            finding.source.kind == SourceKind::Secret && finding.certainty == Certainty::Inferred
-        };
-        let uncompared = id.is_some() && hash_key.is_none() && findings.iter().any(by_times);
+        let uncompared = id.is_some() && hash_key.is_none() && findings.iter().any(is_of_moved_secret);
         if (depth, verdict) == (Depth::Verdicts, Verdict::Current) {
             // Of thousands of pods, nobody asks why.
             findings = Vec::new();
@@ -169,6 +168,15 @@ async fn judged(
         SurveyedPod { findings, grounds, uncompared, ..unjudged(inventory, metadata, verdict, certainty) }
     });
     Ok(judged.collect())
+}
+
+/// Whether a finding is about a Secret that was recorded in another version, judged by times.
+fn is_of_moved_secret(finding: &Finding) -> bool {
+    let Some(Ok(Recorded { version: Ok(Some(recorded)), .. })) = &finding.evidence.recorded else {
+        return false;
+    };
+    let moved = matches!(&finding.evidence.now, Some(Seen::Present { version, .. }) if version != recorded);
+    moved && finding.source.kind == SourceKind::Secret && finding.certainty == Certainty::Inferred
 }
 
 impl<'a> Candidate<'a> {

@@ -52,9 +52,12 @@ pub fn judge(
     findings
 }
 
-/// References times keys that are compared, at most: nothing that runs has a thousandth of it, and whoever may
+/// How many keys are compared for one use, at most, each as often as a reference takes all of them: whoever may
 /// make a pod decides how long everybody waits for its verdict.
-const MOST_COMPARED: usize = 1_000_000;
+pub(super) const MOST_COMPARED: usize = 1_000_000;
+
+/// So many keys are passed over, by a reference that takes others, in the time that one is compared.
+const PASSED_OVER: usize = 16;
 
 /// One use under judgement: all references of a pod to one source in one mode.
 pub(super) struct Use<'a> {
@@ -89,9 +92,18 @@ impl<'a> Use<'a> {
     }
 
     fn is_too_much(&self, now: &Source) -> bool {
-        let uses = self.pod.references.iter().filter(|r| r.source == *self.source).count();
         let keys = now.content.as_ref().map_or(0, Content::len);
-        uses.saturating_mul(keys) > MOST_COMPARED
+        let work = |reference: &Reference| match &reference.keys {
+            Keys::All { .. } => keys,
+            Keys::Some(some) => some.len() + keys / PASSED_OVER,
+        };
+        let uses = self.pod.references.iter().filter(|r| r.source == *self.source);
+        !self.is_unmoved(now) && uses.map(work).fold(0, usize::saturating_add) > MOST_COMPARED
+    }
+
+    fn is_unmoved(&self, now: &Source) -> bool {
+        matches!(self.recorded_source(), Some(SourceRecord::Read(read))
+            if read.uid == now.uid && read.resource_version == now.resource_version)
     }
 
     /// What the pod's record says of the source.
@@ -139,7 +151,7 @@ impl<'a> Use<'a> {
 
     /// Rungs 1 to 4 for a source that was read at admission.
     fn read(&self, read: &ReadSource, now: &Source) -> Finding {
-        if read.uid == now.uid && read.resource_version == now.resource_version {
+        if self.is_unmoved(now) {
             return self.recorded(Verdict::Current, Reason::Unmoved);
         }
         if read.immutable && read.uid != now.uid && self.mode != Mode::Api {

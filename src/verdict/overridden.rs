@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::SourceState;
-use super::ladder::Use;
+use super::ladder::{MOST_COMPARED, Use};
 use crate::record::{Changes, SourceRecord};
 use crate::reference::{Mode, Reference};
 
@@ -26,6 +26,8 @@ impl Use<'_> {
     fn reaching(&self, changes: &Changes) -> BTreeSet<String> {
         let (mut reaching, mut used) = (BTreeSet::new(), BTreeSet::new());
         let mut set_later: BTreeMap<&str, HashSet<String>> = BTreeMap::new();
+        // Whoever makes a pod decides how many there are.
+        let mut left = MOST_COMPARED;
         for reference in self.pod.references.iter().rev() {
             let set_later = set_later.entry(reference.container.as_str()).or_default();
             if reference.source == *self.source && reference.mode == self.mode {
@@ -37,7 +39,11 @@ impl Use<'_> {
                     }
                 }
             }
-            set_later.extend(self.certain_variables(reference));
+            if left > 0 {
+                let variables = self.certain_variables(reference);
+                left = left.saturating_sub(variables.len());
+                set_later.extend(variables);
+            }
         }
         reaching.extend(changes.keys().filter(|key| !used.contains(*key)).cloned());
         reaching

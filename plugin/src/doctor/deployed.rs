@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::apps::v1::Deployment;
 
-use crate::installation::WebhookVersion;
+use crate::installation::{CERTIFICATES, WebhookVersion};
 
 /// The webhook's Deployment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,7 +11,7 @@ pub(super) struct Deployed {
     pub(super) desired: i32,
     pub(super) ready: i32,
     pub(super) version: Option<String>,
-    /// The Secret of its certificates, where its flags name one, or mount one.
+    /// The Secret of its certificates; `None` where they come as files of something else.
     pub(super) certificates: Option<String>,
     pub(super) image: Option<String>,
     /// Its ServiceAccount.
@@ -26,11 +26,11 @@ impl Deployed {
         let arguments: Vec<&String> =
             containers.flat_map(|container| container.args.iter().flatten()).collect();
         let version = WebhookVersion::of(deployment);
-        let named = |text: &&String| text.strip_prefix("--certificates=").map(str::to_owned);
-        // One from before, which the webhook has made itself, may be there still.
-        let certificates = match arguments.iter().any(|text| text.starts_with("--tls-cert-file=")) {
-            true => mounted_secret(deployment),
-            false => arguments.iter().find_map(named),
+        let value = |flag: &str| arguments.iter().find_map(|text| text.strip_prefix(flag));
+        let certificates = match value("--tls-cert-file=") {
+            // One that the webhook has made itself may be there still.
+            Some(file) => mounted_secret(deployment, file),
+            None => Some(value("--certificates=").unwrap_or(CERTIFICATES).to_owned()),
         };
         Self {
             certificates,
@@ -45,10 +45,14 @@ impl Deployed {
     }
 }
 
-/// The first Secret among the volumes of a Deployment's pods.
-fn mounted_secret(deployment: &Deployment) -> Option<String> {
-    let volumes = deployment.spec.template.spec.as_ref()?.volumes.as_ref()?;
-    volumes.iter().find_map(|volume| volume.secret.as_ref()?.secret_name.clone())
+/// The Secret that is mounted in the folder of a file.
+fn mounted_secret(deployment: &Deployment, file: &str) -> Option<String> {
+    let spec = deployment.spec.template.spec.as_ref()?;
+    let (folder, _) = file.rsplit_once('/')?;
+    let mounts = spec.containers.iter().flat_map(|container| container.volume_mounts.iter().flatten());
+    let name = &mounts.into_iter().find(|mount| mount.mount_path.trim_end_matches('/') == folder)?.name;
+    let volume = spec.volumes.iter().flatten().find(|volume| volume.name == *name)?;
+    volume.secret.as_ref()?.secret_name.clone()
 }
 
 #[cfg(test)]
@@ -61,15 +65,16 @@ mod tests {
     fn the_secret_of_its_certificates_is_the_one_that_it_serves_with() {
         let own = json!(["--certificates=made"]);
         let files = json!(["--certificates=made", "--tls-cert-file=/tls/tls.crt"]);
-        let mounted = json!([{"name": "a", "configMap": {"name": "b"}}, {"name": "tls", "secret": {"secretName": "served"}}]);
+        let mounted = json!([{"name": "a", "secret": {"secretName": "b"}}, {"name": "tls", "secret": {"secretName": "served"}}]);
         for (arguments, volumes, expected) in [
             (own.clone(), json!(null), Some("made")),
             (own, mounted.clone(), Some("made")),
             (files.clone(), mounted, Some("served")),
             (files, json!(null), None),
-            (json!([]), json!(null), None),
+            (json!([]), json!(null), Some("kubectl-reload-certificates")),
         ] {
-            let containers = json!([{"name": "webhook", "args": arguments}]);
+            let mounts = json!([{"name": "a", "mountPath": "/a"}, {"name": "tls", "mountPath": "/tls/"}]);
+            let containers = json!([{"name": "webhook", "args": arguments, "volumeMounts": mounts}]);
             let deployment = json!({"metadata": {}, "spec": {"selector": {},
                 "template": {"spec": {"containers": containers, "volumes": volumes}}}});
             let deployed = Deployed::of(&serde_json::from_value(deployment).unwrap());

@@ -125,7 +125,12 @@ impl Facts {
             rights::fetch(client, &place),
             registration(client, &place.registration),
             secret(client, install, HashKey::SECRET_NAME),
-            secret(client, install, certificates),
+            async {
+                match certificates {
+                    Some(name) => secret(client, install, name).await,
+                    None => Ok(None),
+                }
+            },
             namespaces(client, place.namespace.as_deref()),
             pods(client, place.namespace.as_deref()),
         );
@@ -159,8 +164,8 @@ impl Facts {
         }
     }
 
-    /// The Secret of the webhook's certificates.
-    pub(super) fn certificates(&self) -> &str {
+    /// The Secret of the webhook's certificates, where there is one.
+    pub(super) fn certificates(&self) -> Option<&str> {
         certificates(&self.deployed)
     }
 
@@ -183,10 +188,12 @@ impl Facts {
     }
 }
 
-/// As the webhook's flags name it, since the chart calls it after the release.
-fn certificates(deployed: &Known<Option<Deployed>>) -> &str {
-    let named = deployed.as_ref().ok().and_then(|found| found.as_ref()?.certificates.as_deref());
-    named.unwrap_or(CERTIFICATES)
+/// As the webhook's flags have it, since the chart calls it after the release.
+fn certificates(deployed: &Known<Option<Deployed>>) -> Option<&str> {
+    match deployed {
+        Ok(Some(deployed)) => deployed.certificates.as_deref(),
+        _ => Some(CERTIFICATES),
+    }
 }
 
 /// A pod of the webhook's own image, which the cluster takes.

@@ -64,18 +64,24 @@ impl Session<'_> {
             return Ok(round.in_vain.map_or(Outcome::InSync("is in sync meanwhile"), Outcome::Refused));
         };
         if self.args.mode.dry_run != DryRun::None {
-            let would_be_left = |why| {
-                let count = round.evicted.len();
-                Outcome::Failed(format!("{count} of its pods would be evicted; of others, {why}"))
-            };
-            return Ok(round.in_vain.map_or(Outcome::Restarted, would_be_left));
+            let left = |why| self.left(round.evicted.len(), why);
+            return Ok(round.in_vain.map_or(Outcome::Restarted, left));
         }
         let note = format!("Drifted pods evicted for {}", causes(report));
         self.note(workload, None, "Evict", note).await;
         Ok(match round.in_vain {
-            Some(why) => left(round.evicted.len(), why),
+            Some(why) => self.left(round.evicted.len(), why),
             None => self.outcome_of_restart(workload, patience).await,
         })
+    }
+
+    /// Of a workload of which some pods were evicted, and others are not to be.
+    fn left(&self, evicted: usize, why: String) -> Outcome {
+        let did = if self.args.mode.dry_run == DryRun::None { "evicted" } else { "would be evicted" };
+        match evicted {
+            0 => Outcome::Refused(why),
+            count => Outcome::Failed(format!("{count} of its pods {did}; of others, {why}")),
+        }
     }
 
     /// What there is to do.
@@ -114,12 +120,16 @@ impl Session<'_> {
         patience: &Patience<'_>,
     ) -> anyhow::Result<Option<Outcome>> {
         let evicted = round.evicted.len();
+        // Nothing was done by a dry run.
+        let stopped = |evicted| {
+            if self.args.mode.dry_run == DryRun::None { stopped(evicted) } else { Outcome::NotBegun }
+        };
         let Some(found) = self.interrupt.or(self.drifted(workload, name, uid, patience)).await else {
             return Ok(Some(stopped(evicted)));
         };
         let Some((report, mut evictee)) = found? else { return Ok(None) };
         if let Some(why) = refusal(&report, self.args.strategy) {
-            return Ok(Some(left(evicted, why)));
+            return Ok(Some(self.left(evicted, why)));
         }
         if let Some(broken) = round.broken.as_ref().filter(|broken| broken.blocks(name)) {
             let why = format!("pods after it would not be replaced: {broken}: delete that pod first");
@@ -143,7 +153,7 @@ impl Session<'_> {
             if round.kept.as_ref() != Some(&memory) {
                 match self.interrupt.or(self.remember(workload, &memory, patience)).await {
                     None => return Ok(Some(stopped(evicted))),
-                    Some(Err(why)) => return Ok(Some(left(evicted, why))),
+                    Some(Err(why)) => return Ok(Some(self.left(evicted, why))),
                     Some(Ok(())) => round.kept = Some(memory),
                 }
             }
@@ -201,14 +211,6 @@ impl Session<'_> {
 
 fn is_forbidden(error: &anyhow::Error) -> bool {
     matches!(error.downcast_ref(), Some(RolloutError::Api(error)) if error.is_forbidden())
-}
-
-/// Of a workload of which some pods were evicted, and others are not to be.
-fn left(evicted: usize, why: String) -> Outcome {
-    match evicted {
-        0 => Outcome::Refused(why),
-        count => Outcome::Failed(format!("{count} of its pods evicted; of others, {why}")),
-    }
 }
 
 /// After an interruption.

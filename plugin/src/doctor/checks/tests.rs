@@ -48,7 +48,7 @@ fn healthy() -> Facts {
             desired: 2,
             ready: 2,
             version: Some("0.1.0".to_owned()),
-            certificates: None,
+            certificates: Some("kubectl-reload-certificates".to_owned()),
             image: None,
             account: None,
             secrets: true,
@@ -192,7 +192,7 @@ fn each_fault_has_one_finding_with_a_remedy() {
 
 #[test]
 fn faults_that_are_no_fault_of_the_webhook_are_only_told() {
-    let cases: [Case; 11] = [
+    let cases: [Case; 12] = [
         (
             "no pod may be tried",
             |f| f.admission = Some(Proof::Untried(vec!["may not create pods".to_owned()])),
@@ -206,6 +206,7 @@ fn faults_that_are_no_fault_of_the_webhook_are_only_told() {
             Level::Yellow,
         ),
         ("certificates elsewhere", |f| f.certificate = Ok(None), "certificate", Level::Yellow),
+        ("certificates of no Secret", |f| deployed(f).certificates = None, "certificate", Level::Yellow),
         ("unread certificates", |f| f.certificate = Err("no".to_owned()), "certificate", Level::Yellow),
         ("skew", |f| deployed(f).version = Some("0.3.0".to_owned()), "version", Level::Yellow),
         (
@@ -248,7 +249,7 @@ fn the_secret_of_the_certificates_is_the_one_that_the_webhook_was_told_of() {
         }]}}},
     });
     let mut facts = healthy();
-    assert_eq!(facts.certificates(), "kubectl-reload-certificates");
+    assert_eq!(facts.certificates(), Some("kubectl-reload-certificates"));
     facts.deployed = Ok(Some(Deployed::of(&serde_json::from_value(deployment).unwrap())));
     facts.certificate = Ok(None);
     let findings = check(&facts);

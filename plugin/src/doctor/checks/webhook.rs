@@ -142,8 +142,17 @@ pub(super) fn admission(facts: &Facts) -> Option<Finding> {
 }
 
 pub(super) fn certificate(facts: &Facts) -> Vec<Finding> {
-    let look = "look at the webhook's log: it renews by itself";
-    let name = facts.certificates();
+    let Some(name) = facts.certificates() else {
+        let remedy = "check what makes the files that --tls-cert-file names; the webhook's metrics tell until when \
+                      the certificate holds";
+        return vec![Finding::yellow(
+            "certificate",
+            "not known: it comes as a file, and of no Secret",
+            remedy,
+        )];
+    };
+    let look =
+        "look at the webhook's log, which renews its own certificates by itself; others, at what makes them";
     let found = match &facts.certificate {
         Err(why) => return vec![Finding::unknown("certificate", why)],
         Ok(None) => {

@@ -207,6 +207,7 @@ fn every_view_is_as_it_was_and_shows_no_value() {
         ("several workloads", text(&several, Paint::PLAIN)),
         ("colored", text(&document(&unclear()), Paint::COLORED)),
         ("json", Form::Json.write(&document(&drifted()[4..])).unwrap()),
+        ("unclear json", Form::Json.write(&document(&unclear())).unwrap()),
         ("yaml", Form::Yaml.write(&document(&unclear())).unwrap()),
     ] {
         assert!(!VALUES.iter().any(|value| text.contains(value)), "{name}: {text}");

@@ -135,6 +135,7 @@ fn every_view_is_as_it_was() {
         ("pods", view().text(&reports(), Some(&pods()))),
         ("all pods", View { all: true, wide: true, ..one }.text(&in_shop, Some(&pods()))),
         ("pods json", Form::Json.write(&Document::of(&reports()[..1], Some(&pods()[..1]))).unwrap()),
+        ("unclear pods json", Form::Json.write(&Document::of(&[], Some(&pods()[4..]))).unwrap()),
         ("nothing", view().text(&[], None)),
         ("nothing in a namespace", one.text(&[], None)),
         ("json", Form::Json.write(&Document::of(&reports()[..2], None)).unwrap()),
