@@ -232,22 +232,34 @@ fn warn_of_records(candidates: &[Candidate<'_>]) {
     }
 }
 
+impl SurveyedPod {
+    /// With this verdict, and nothing to tell of it.
+    pub(crate) fn unjudged(
+        workload: WorkloadName,
+        metadata: Arc<PodMetadata>,
+        verdict: Verdict,
+        certainty: Certainty,
+    ) -> Self {
+        Self {
+            workload,
+            metadata,
+            verdict,
+            certainty,
+            findings: Vec::new(),
+            problem: None,
+            uncompared: false,
+            grounds: None,
+        }
+    }
+}
+
 fn unjudged(
     inventory: &Inventory,
     metadata: &Arc<PodMetadata>,
     verdict: Verdict,
     certainty: Certainty,
 ) -> SurveyedPod {
-    SurveyedPod {
-        workload: inventory.workload(metadata),
-        metadata: Arc::clone(metadata),
-        verdict,
-        certainty,
-        findings: Vec::new(),
-        problem: None,
-        uncompared: false,
-        grounds: None,
-    }
+    SurveyedPod::unjudged(inventory.workload(metadata), Arc::clone(metadata), verdict, certainty)
 }
 
 /// The record of a pod, where it has one that is its own.

@@ -1,7 +1,7 @@
 //! The evidence ladder, cheapest first: unmoved, same content, other content, and what times tell.
 
 use std::cell::OnceCell;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::SignedDuration;
 
@@ -35,13 +35,7 @@ pub fn judge(
     let mut findings = Vec::new();
     for (source, modes) in selection(&*pod.references) {
         for mode in modes.into_keys() {
-            let mut references: Vec<&Reference> = Vec::new();
-            let mut known = HashSet::new();
-            for used in pod.references.iter().filter(|r| r.source == source && r.mode == mode) {
-                if known.insert((&used.container, &used.keys, used.optional, &used.needs)) {
-                    references.push(used);
-                }
-            }
+            let references = pod.references.iter().filter(|r| r.source == source && r.mode == mode).collect();
             let (lag, whole) = (lag.of(mode), OnceCell::new());
             let used = Use { pod, sources, source: &source, mode, references, hash_key, lag, whole };
             let state = sources.get(&source);
@@ -65,7 +59,6 @@ pub(super) struct Use<'a> {
     pub(super) sources: &'a BTreeMap<SourceId, SourceState>,
     pub(super) source: &'a SourceId,
     pub(super) mode: Mode,
-    /// Each sort once: how often a container does the same makes no difference.
     pub(super) references: Vec<&'a Reference>,
     hash_key: Option<&'a HashKey>,
     pub(super) lag: SignedDuration,

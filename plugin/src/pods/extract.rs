@@ -70,17 +70,11 @@ mod tests {
     use super::*;
     use crate::pods::fetched::{InFull, Specs};
 
-    fn extracted(spec: Value, annotations: Value) -> Result<Extracted, Unjudged> {
+    fn extracted(specs: &mut Specs, spec: &Value, annotations: Value) -> Result<Extracted, Unjudged> {
         let pod = json!({"metadata": {"uid": "u", "annotations": annotations}, "spec": spec});
-        let pod: InFull = serde_json::from_value(pod).unwrap();
-        let (_, pod) = pod.kept(&mut Specs::default());
-        extract(
-            pod,
-            &PodMetadata::named("p", Timestamp::UNIX_EPOCH),
-            Err(Unrecorded::None),
-            &Options::default(),
-            |_| false,
-        )
+        let (_, pod) = serde_json::from_value::<InFull>(pod).unwrap().kept(specs);
+        let metadata = PodMetadata::named("p", Timestamp::UNIX_EPOCH);
+        extract(pod, &metadata, Err(Unrecorded::None), &Options::default(), |_| false)
     }
 
     #[test]
@@ -88,19 +82,7 @@ mod tests {
         let spec = json!({"containers": [{"name": "c", "envFrom": [
             {"configMapRef": {"name": "a"}}, {"configMapRef": {"name": "b"}}]}]});
         let mut specs = Specs::default();
-        let mut of = |annotations: Value| {
-            let pod = json!({"metadata": {"uid": "u", "annotations": annotations}, "spec": spec});
-            let (_, pod) = serde_json::from_value::<InFull>(pod).unwrap().kept(&mut specs);
-            extract(
-                pod,
-                &PodMetadata::named("p", Timestamp::UNIX_EPOCH),
-                Err(Unrecorded::None),
-                &Options::default(),
-                |_| false,
-            )
-            .unwrap()
-            .pod
-        };
+        let mut of = |annotations: Value| extracted(&mut specs, &spec, annotations).unwrap().pod;
         let (one, other) = (of(json!({})), of(json!({})));
         assert!(Arc::ptr_eq(&one.references, &other.references));
         for (annotation, sources) in [("exclude", vec!["b"]), ("extra", vec!["a", "b", "a"])] {
@@ -126,14 +108,15 @@ mod tests {
         let extra = json!({"kubectl-reload.dev/extra": extra.join(",")});
         let ignored = json!({"kubectl-reload.dev/extra": extra["kubectl-reload.dev/extra"],
             "kubectl-reload.dev/ignore": "true"});
+        let of = |spec: Value, annotations| extracted(&mut Specs::default(), &spec, annotations);
         for (name, spec, annotations) in [
             ("mounts by items", mounting(4000), json!({})),
             ("containers by extra", containers.clone(), extra),
         ] {
-            let Err(why) = extracted(spec, annotations) else { panic!("{name}: it is judged") };
+            let Err(why) = of(spec, annotations) else { panic!("{name}: it is judged") };
             assert!(why.to_string().starts_with("too many references"), "{name}: {why}");
         }
-        assert!(extracted(mounting(1), json!({})).is_ok());
-        assert!(extracted(containers, ignored).is_ok_and(|pod| pod.ignored && pod.pod.references.is_empty()));
+        assert!(of(mounting(1), json!({})).is_ok());
+        assert!(of(containers, ignored).is_ok_and(|pod| pod.ignored && pod.pod.references.is_empty()));
     }
 }

@@ -63,14 +63,14 @@ impl Session<'_> {
         let Some(report) = round.evicted.last() else {
             return Ok(round.in_vain.map_or(Outcome::InSync("is in sync meanwhile"), Outcome::Refused));
         };
-        if self.args.mode.dry_run != DryRun::None {
-            let left = |why| self.left(round.evicted.len(), why);
-            return Ok(round.in_vain.map_or(Outcome::Restarted, left));
+        let dry_run = self.args.mode.dry_run != DryRun::None;
+        if !dry_run {
+            let note = format!("Drifted pods evicted for {}", causes(report));
+            self.note(workload, None, "Evict", note).await;
         }
-        let note = format!("Drifted pods evicted for {}", causes(report));
-        self.note(workload, None, "Evict", note).await;
         Ok(match round.in_vain {
             Some(why) => self.left(round.evicted.len(), why),
+            None if dry_run => Outcome::Restarted,
             None => self.outcome_of_restart(workload, patience).await,
         })
     }
@@ -81,6 +81,20 @@ impl Session<'_> {
         match evicted {
             0 => Outcome::Refused(why),
             count => Outcome::Failed(format!("{count} of its pods {did}; of others, {why}")),
+        }
+    }
+
+    /// After an interruption; a dry run has evicted none.
+    fn stopped(&self, evicted: usize) -> Outcome {
+        match evicted {
+            _ if self.args.mode.dry_run != DryRun::None => Outcome::NotBegun,
+            0 => Outcome::NotBegun,
+            1 => Outcome::Begun(
+                "had one pod evicted, which is replaced by itself; no other was begun".to_owned(),
+            ),
+            pods => Outcome::Begun(format!(
+                "had {pods} pods evicted, which are replaced by themselves; no other was begun"
+            )),
         }
     }
 
@@ -120,12 +134,8 @@ impl Session<'_> {
         patience: &Patience<'_>,
     ) -> anyhow::Result<Option<Outcome>> {
         let evicted = round.evicted.len();
-        // Nothing was done by a dry run.
-        let stopped = |evicted| {
-            if self.args.mode.dry_run == DryRun::None { stopped(evicted) } else { Outcome::NotBegun }
-        };
         let Some(found) = self.interrupt.or(self.drifted(workload, name, uid, patience)).await else {
-            return Ok(Some(stopped(evicted)));
+            return Ok(Some(self.stopped(evicted)));
         };
         let Some((report, mut evictee)) = found? else { return Ok(None) };
         if let Some(why) = refusal(&report, self.args.strategy) {
@@ -152,7 +162,7 @@ impl Session<'_> {
             let memory = Memory::of(reports, round.begun, round.memory.as_ref());
             if round.kept.as_ref() != Some(&memory) {
                 match self.interrupt.or(self.remember(workload, &memory, patience)).await {
-                    None => return Ok(Some(stopped(evicted))),
+                    None => return Ok(Some(self.stopped(evicted))),
                     Some(Err(why)) => return Ok(Some(self.left(evicted, why))),
                     Some(Ok(())) => round.kept = Some(memory),
                 }
@@ -161,8 +171,8 @@ impl Session<'_> {
         if self.args.mode.dry_run != DryRun::Client {
             match self.evict_one(workload, &evictee, patience).await? {
                 Evicted::Yes => {}
-                Evicted::NotBegun => return Ok(Some(stopped(evicted))),
-                Evicted::NotAwaited => return Ok(Some(stopped(evicted + 1))),
+                Evicted::NotBegun => return Ok(Some(self.stopped(evicted))),
+                Evicted::NotAwaited => return Ok(Some(self.stopped(evicted + 1))),
             }
         }
         round.evicted.push(report);
@@ -211,17 +221,4 @@ impl Session<'_> {
 
 fn is_forbidden(error: &anyhow::Error) -> bool {
     matches!(error.downcast_ref(), Some(RolloutError::Api(error)) if error.is_forbidden())
-}
-
-/// After an interruption.
-fn stopped(evicted: usize) -> Outcome {
-    match evicted {
-        0 => Outcome::NotBegun,
-        1 => {
-            Outcome::Begun("had one pod evicted, which is replaced by itself; no other was begun".to_owned())
-        }
-        pods => Outcome::Begun(format!(
-            "had {pods} pods evicted, which are replaced by themselves; no other was begun"
-        )),
-    }
 }

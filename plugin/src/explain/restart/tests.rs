@@ -99,15 +99,9 @@ fn what_a_restart_would_do_is_as_it_was() {
 
 /// Its pods, by their ordinals.
 fn pods(report: &WorkloadReport) -> Vec<SurveyedPod> {
-    let pod = |ordinal: usize| SurveyedPod {
-        workload: report.workload.clone(),
-        metadata: PodMetadata::named(&format!("db-{ordinal}"), Timestamp::UNIX_EPOCH).into(),
-        verdict: report.verdict,
-        certainty: report.certainty,
-        findings: Vec::new(),
-        problem: None,
-        uncompared: false,
-        grounds: None,
+    let pod = |ordinal: usize| {
+        let metadata = PodMetadata::named(&format!("db-{ordinal}"), Timestamp::UNIX_EPOCH);
+        SurveyedPod::unjudged(report.workload.clone(), metadata.into(), report.verdict, report.certainty)
     };
     (0..report.pods).map(pod).collect()
 }

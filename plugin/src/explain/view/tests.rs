@@ -139,16 +139,9 @@ fn pod(name: &str, created: i64, recorded: Option<By>, now: &BTreeMap<SourceId, 
 /// A pod that nothing was looked at of.
 fn unlooked(name: &str, created: i64) -> SurveyedPod {
     let (namespace, workload) = ("shop".to_owned(), "web".to_owned());
-    SurveyedPod {
-        workload: WorkloadName { namespace, kind: Kind::Deployment, name: workload },
-        metadata: PodMetadata::named(name, at(created)).into(),
-        verdict: Verdict::Ignored,
-        certainty: Certainty::Recorded,
-        findings: Vec::new(),
-        problem: None,
-        uncompared: false,
-        grounds: None,
-    }
+    let workload = WorkloadName { namespace, kind: Kind::Deployment, name: workload };
+    let metadata = PodMetadata::named(name, at(created)).into();
+    SurveyedPod::unjudged(workload, metadata, Verdict::Ignored, Certainty::Recorded)
 }
 
 fn present() -> BTreeMap<SourceId, SourceState> {
