@@ -10,14 +10,14 @@ use futures::FutureExt;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace as Object, Pod, ServiceAccount};
 use kube::api::{Api, DeleteParams, ListParams, PostParams};
 use kube::{Client, ResourceExt};
-use reload_core::record::{Record, SourceRecord};
+use reload_core::record::SourceRecord;
 use serde_json::Value;
 
 use crate::cluster::Cluster;
 use crate::kubectl::{Kubectl, Output};
 use crate::rollout;
 use crate::wait::eventually;
-use crate::webhook::{RECORD, Webhook, WebhookOptions};
+use crate::webhook::{Webhook, WebhookOptions, record};
 
 /// How long controllers and fake nodes may take for anything. They take a second or two.
 const LIMIT: Duration = Duration::from_secs(180);
@@ -54,24 +54,23 @@ pub async fn with_namespace(
 impl<'a> Namespace<'a> {
     /// Makes a namespace and waits until it has what controllers put into each.
     pub async fn create(cluster: &'a Cluster, name: &str) -> Result<Self> {
-        let client = cluster.client().await?;
+        let namespace = Self::existing(cluster, name).await?;
         let mut object = Object::default();
         object.metadata.name = Some(name.to_owned());
-        Api::<Object>::all(client.clone())
+        Api::<Object>::all(namespace.client())
             .create(&PostParams::default(), &object)
             .await
             .with_context(|| format!("cannot make the namespace {name}"))?;
-        let accounts = Api::<ServiceAccount>::namespaced(client.clone(), name);
-        let sources = Api::<ConfigMap>::namespaced(client.clone(), name);
+        let (accounts, sources) = (namespace.api::<ServiceAccount>(), namespace.api::<ConfigMap>());
         eventually("controllers have filled the namespace", LIMIT, async || {
             accounts.get("default").await?;
             Ok(sources.get_metadata("kube-root-ca.crt").await?)
         })
         .await?;
-        Ok(Self { cluster, name: name.to_owned(), client })
+        Ok(namespace)
     }
 
-    /// One that is there.
+    /// One that is there, or is about to be.
     pub async fn existing(cluster: &'a Cluster, name: &str) -> Result<Self> {
         Ok(Self { cluster, name: name.to_owned(), client: cluster.client().await? })
     }
@@ -255,7 +254,7 @@ impl<'a> Namespace<'a> {
 }
 
 fn recorded(pod: &Pod) -> Result<()> {
-    let record = Record::parse(pod.annotations().get(RECORD).context("no record")?)?;
+    let record = record(pod)?;
     let unread = |source: &SourceRecord| matches!(source, SourceRecord::Unread(_));
     ensure!(!record.sources.values().any(unread), "{record:?}");
     Ok(())

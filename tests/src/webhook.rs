@@ -5,9 +5,10 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use k8s_openapi::api::core::v1::Namespace;
-use kube::Client;
+use k8s_openapi::api::core::v1::{Namespace, Pod};
 use kube::api::{Api, DeleteParams, Patch, PatchParams};
+use kube::{Client, ResourceExt};
+use reload_core::record::Record;
 use serde_json::json;
 
 use crate::cluster::Cluster;
@@ -27,6 +28,15 @@ pub use wire::Wire;
 
 /// The annotation that holds a pod's record.
 pub const RECORD: &str = "kubectl-reload.dev/record";
+
+/// A pod's record.
+///
+/// # Errors
+/// When it has none, or a broken one.
+pub fn record(pod: &Pod) -> Result<Record> {
+    let text = pod.annotations().get(RECORD).with_context(|| format!("{} has no record", pod.name_any()))?;
+    Ok(Record::parse(text)?)
+}
 
 /// How long the webhook may take until it records pods.
 const READY: Duration = Duration::from_secs(30);

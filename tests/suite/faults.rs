@@ -15,15 +15,14 @@ mod replicas;
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use k8s_openapi::api::core::v1::Pod;
-use kube::ResourceExt;
 use kube::api::PostParams;
-use reload_core::record::{Record, SourceRecord};
+use reload_core::record::SourceRecord;
 use reload_core::source::SourceId;
 use reload_tests::load::pod;
 use reload_tests::manifest::{config_map, secret};
-use reload_tests::webhook::RECORD;
+use reload_tests::webhook::record;
 use reload_tests::{Namespace, Webhook};
 use tokio::sync::RwLock;
 
@@ -48,11 +47,6 @@ async fn create(ns: &Namespace<'_>) -> Result<Pod> {
 async fn dry_run(ns: &Namespace<'_>, pod: &Pod) -> Result<Pod> {
     let dry_run = PostParams { dry_run: true, field_manager: None };
     Ok(ns.api::<Pod>().create(&dry_run, pod).await?)
-}
-
-fn record(pod: &Pod) -> Result<Record> {
-    let text = pod.annotations().get(RECORD).with_context(|| format!("{} has no record", pod.name_any()))?;
-    Ok(Record::parse(text)?)
 }
 
 /// Fails unless both sources of the pod were read, with their content.

@@ -5,12 +5,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use k8s_openapi::api::core::v1::Pod;
-use kube::ResourceExt;
 use kube::api::PostParams;
-use reload_core::record::{Record, SourceRecord};
+use reload_core::record::SourceRecord;
 use reload_tests::load::pod;
 use reload_tests::manifest::{config_map, secret};
-use reload_tests::webhook::RECORD;
+use reload_tests::webhook::record;
 use reload_tests::{
     Cluster, Fault, FaultProxy, Namespace, Webhook, WebhookOptions, eventually, with_namespace,
 };
@@ -130,7 +129,7 @@ async fn timed(ns: &Namespace<'_>) -> Result<(Pod, Duration)> {
 
 /// Fails unless it has a record that says of each source that it was not read.
 fn unread(pod: &Pod) -> Result<()> {
-    let record = Record::parse(pod.annotations().get(RECORD).context("no record")?)?;
+    let record = record(pod)?;
     let all = record.sources.values().all(|source| matches!(source, SourceRecord::Unread(_)));
     ensure!(all && record.sources.len() == 2, "{:?}", record.sources);
     Ok(())

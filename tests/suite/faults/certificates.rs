@@ -37,16 +37,14 @@ async fn rotation_under_load_fails_no_handshake_and_leaves_no_pod_unrecorded() -
         let mut seen = BTreeSet::new();
         eventually("CAs have been replaced", LIMIT, async || {
             let (read, bundle) = (Instant::now(), one.bundle().await?.0);
-            let text = String::from_utf8(bundle.clone())?;
-            let cas = text.split_inclusive("END CERTIFICATE-----");
+            let cas = std::str::from_utf8(&bundle)?.split_inclusive("END CERTIFICATE-----");
             seen.extend(cas.map(|ca| ca.trim().to_owned()).filter(|ca| !ca.is_empty()));
-            let trusted = &one;
-            let (one, two) = tokio::try_join!(one.caller(), two.caller())?;
+            let callers = tokio::try_join!(one.caller(), two.caller())?;
             // New connections, each with the CAs that are trusted now. No error is waited out, but where the
             // machine took longer than two CAs are trusted for.
-            for replica in [&one, &two] {
+            for replica in [&callers.0, &callers.1] {
                 let Err(failed) = replica.get("/livez").await else { continue };
-                let late = read.elapsed() > OVERLAP && trusted.bundle().await?.0 != bundle;
+                let late = read.elapsed() > OVERLAP && one.bundle().await?.0 != bundle;
                 assert!(late, "{failed:#}");
             }
             ensure!(seen.len() >= CAS, "{} CAs so far", seen.len());

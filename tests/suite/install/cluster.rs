@@ -18,7 +18,7 @@ use reload_tests::helm::RELEASE;
 use reload_tests::port::Port;
 use reload_tests::process::{Process, Streams};
 use reload_tests::{Cluster, ClusterOptions, eventually};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, copy_bidirectional};
 use tokio::net::{TcpStream, UnixListener, UnixStream};
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
@@ -80,6 +80,24 @@ async fn clear(cluster: &Cluster) -> Result<()> {
         Ok(())
     })
     .await
+}
+
+/// Gives a user a ClusterRole with these rules, which has their name.
+pub(crate) async fn grant(cluster: &Cluster, user: &str, rules: Value) -> Result<()> {
+    let (group, labels) = ("rbac.authorization.k8s.io", json!({"kubectl-reload-test": "grant"}));
+    let version = format!("{group}/v1");
+    let metadata = json!({"name": user, "labels": labels});
+    let role = json!({"apiVersion": version, "kind": "ClusterRole", "metadata": metadata, "rules": rules});
+    let binding = json!({"apiVersion": version, "kind": "ClusterRoleBinding", "metadata": metadata,
+        "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": user},
+        "subjects": [{"apiGroup": group, "kind": "User", "name": user}]});
+    cluster.kubectl().apply(&[role, binding]).await
+}
+
+/// Takes all of that back.
+pub(crate) async fn take_back(cluster: &Cluster) -> Result<()> {
+    let label = "kubectl-reload-test=grant";
+    cluster.kubectl().run(&["delete", "clusterroles,clusterrolebindings", "-l", label]).await.map(drop)
 }
 
 /// Proxies connections (HTTP CONNECT) until the process ends, in whatever runtime tests are.

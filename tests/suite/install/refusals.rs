@@ -8,6 +8,7 @@ use reload_tests::listing::{difference, listing};
 use reload_tests::{Cluster, Helm, with_namespace};
 use serde_json::{Value, json};
 
+use super::cluster::{grant, take_back};
 use super::{REGISTRATION, cluster, install, remove, unchanged, versions};
 
 #[tokio::test]
@@ -135,7 +136,8 @@ async fn rights_that_are_absent_are_named() -> Result<()> {
     ensure!(output.code == 2 && output.stderr.contains("may not get "), "{output}");
     ensure!(output.stderr.contains("kubectl auth can-i get "), "{output}");
     // Who may look and write all but roles, is told of those; nobody grants what they have not.
-    grant(cluster, "keeper", &["clusterroles", "clusterrolebindings", "roles", "rolebindings"]).await?;
+    let roles = ["clusterroles", "clusterrolebindings", "roles", "rolebindings"];
+    grant(cluster, "keeper", keeper(&roles)).await?;
     let output = cluster.kubectl().reload(&["install", "--yes", "--as", "keeper"]).await?;
     ensure!(output.code == 2 && output.stderr.contains("may not patch clusterroles/"), "{output}");
     ensure!(
@@ -143,7 +145,7 @@ async fn rights_that_are_absent_are_named() -> Result<()> {
         "{output}"
     );
     unchanged_but_for_grants(cluster, &before).await?;
-    grant(cluster, "keeper", &[]).await?;
+    grant(cluster, "keeper", keeper(&[])).await?;
     let output = cluster.kubectl().reload(&["install", "--yes", "--as", "keeper"]).await?;
     ensure!(output.code == 2 && output.stderr.contains("attempting to grant RBAC permissions"), "{output}");
     unchanged_but_for_grants(cluster, &before).await?;
@@ -163,13 +165,12 @@ async fn rights_that_are_absent_are_named() -> Result<()> {
     ensure!(output.code == 1 && output.stderr.contains("may not delete deployments/"), "{output}");
     ensure!(output.stderr.contains("may not delete serviceaccounts/"), "{output}");
     ensure!(output.stdout.contains("run the same command again"), "{output}");
-    let label = "kubectl-reload-test=grant";
-    cluster.kubectl().run(&["delete", "clusterroles,clusterrolebindings", "-l", label]).await?;
+    take_back(cluster).await?;
     remove(cluster, &[]).await.map(drop)
 }
 
-/// A user who may look at what is installed, and write it but for these; and delete nothing.
-async fn grant(cluster: &Cluster, user: &str, but: &[&str]) -> Result<()> {
+/// The rules of who may look at what is installed, and write it but for these; and delete nothing.
+fn keeper(but: &[&str]) -> Value {
     let resources = [
         "namespaces",
         "deployments",
@@ -185,19 +186,10 @@ async fn grant(cluster: &Cluster, user: &str, but: &[&str]) -> Result<()> {
         "mutatingwebhookconfigurations",
     ];
     let written: Vec<&str> = resources.into_iter().filter(|resource| !but.contains(resource)).collect();
-    let rules = json!([
+    json!([
         {"apiGroups": ["*"], "resources": resources, "verbs": ["get", "list"]},
         {"apiGroups": ["*"], "resources": written, "verbs": ["create", "patch"]},
-    ]);
-    let (group, labels) = ("rbac.authorization.k8s.io", json!({"kubectl-reload-test": "grant"}));
-    let version = format!("{group}/v1");
-    let metadata = json!({"name": user, "labels": labels});
-    let role: Value =
-        json!({"apiVersion": version, "kind": "ClusterRole", "metadata": metadata, "rules": rules});
-    let binding = json!({"apiVersion": version, "kind": "ClusterRoleBinding", "metadata": metadata,
-        "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": user},
-        "subjects": [{"apiGroup": group, "kind": "User", "name": user}]});
-    cluster.kubectl().apply(&[role, binding]).await
+    ])
 }
 
 async fn unchanged_but_for_grants(cluster: &Cluster, before: &BTreeSet<String>) -> Result<()> {

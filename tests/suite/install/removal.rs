@@ -8,6 +8,7 @@ use reload_tests::webhook::RECORD;
 use reload_tests::{Cluster, Namespace, Source, Workload, eventually, with_namespace};
 use serde_json::{Value, json};
 
+use super::cluster::{grant, take_back};
 use super::{LIMIT, cluster, install, remove, without_pods};
 
 /// Workloads whose pods have records; of one the source has changed since.
@@ -183,14 +184,9 @@ pub(crate) const INSTALLED: [&str; 16] = [
     "mutatingwebhookconfigurations",
 ];
 
-/// Lets a user look at these and delete them, by a ClusterRole of that name.
-pub(crate) async fn may(cluster: &Cluster, user: &str, resources: &[&str]) -> Result<()> {
-    let rules = json!([{"apiGroups": ["*"], "resources": resources, "verbs": ["get", "list", "delete"]}]);
-    let metadata = json!({"name": user});
-    let role = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": metadata, "rules": rules});
-    cluster.kubectl().apply(&[role]).await?;
-    let (role, subject) = (format!("--clusterrole={user}"), format!("--user={user}"));
-    cluster.kubectl().run(&["create", "clusterrolebinding", user, &role, &subject]).await.map(drop)
+/// The rules of who may look at these and delete them.
+pub(crate) fn remover(resources: &[&str]) -> Value {
+    json!([{"apiGroups": ["*"], "resources": resources, "verbs": ["get", "list", "delete"]}])
 }
 
 #[tokio::test]
@@ -199,14 +195,14 @@ async fn where_not_all_can_be_looked_at_the_namespace_stays_and_the_exit_code_sa
     let (_, server) = install(cluster, &[]).await?;
     drop(server);
     // Who knows whether there is a Lease?
-    may(cluster, "remover", &INSTALLED).await?;
+    grant(cluster, "remover", remover(&INSTALLED)).await?;
     let kubectl = cluster.kubectl();
     for words in ["Not all is gone: mend that", "There is no installation in namespace"] {
         let output = kubectl.reload(&["uninstall", "--yes", "--timeout=60s", "--as", "remover"]).await?;
         ensure!(output.code == 1 && output.stdout.contains(words), "{output}");
         ensure!(output.stderr.contains("what else is in it is not known: may not list"), "{output}");
     }
-    kubectl.run(&["delete", "clusterrole/remover", "clusterrolebinding/remover"]).await?;
+    take_back(cluster).await?;
     let output = remove(cluster, &[]).await?;
     ensure!(output.stdout.contains("namespace/kubectl-reload deleted"), "{output}");
     Ok(())

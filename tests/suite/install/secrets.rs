@@ -4,7 +4,8 @@ use anyhow::{Result, ensure};
 use reload_tests::helm::RELEASE;
 use reload_tests::{Cluster, with_namespace};
 
-use super::removal::{INSTALLED, may};
+use super::cluster::{grant, take_back};
+use super::removal::{INSTALLED, remover};
 use super::{cluster, install, remove};
 
 const OURS: [&str; 2] = ["kubectl-reload-certificates", "kubectl-reload-hash-key"];
@@ -57,14 +58,14 @@ async fn in_a_namespace_of_others_secrets_that_nobody_owns_go_by_name() -> Resul
         drop(server);
         // Who may not look at Secrets is told.
         let seen: Vec<&str> = INSTALLED.into_iter().filter(|resource| *resource != "secrets").collect();
-        may(cluster, "half", &seen).await?;
+        grant(cluster, "half", remover(&seen)).await?;
         let half = ["uninstall", "-n", ns.name(), "--dry-run=client", "--as", "half"];
         let output = cluster.kubectl().reload(&half).await?;
         ensure!(
             output.code == 1 && output.stderr.contains("Something may be left over: may not get secrets/"),
             "{output}"
         );
-        cluster.kubectl().run(&["delete", "clusterrole/half", "clusterrolebinding/half"]).await?;
+        take_back(cluster).await?;
         let output = remove(cluster, &["-n", ns.name()]).await?;
         for name in OURS {
             ensure!(output.stdout.contains(&format!("secret/{name} deleted\n")), "{output}");

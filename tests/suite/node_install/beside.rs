@@ -1,14 +1,13 @@
 //! Beside a sidecar injector, that is called before ours or after it.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use k8s_openapi::api::core::v1::Pod;
-use kube::ResourceExt;
 use kube::api::PostParams;
-use reload_core::record::{Record, SourceRecord};
+use reload_core::record::SourceRecord;
 use reload_core::source::SourceId;
 use reload_tests::load::pod;
 use reload_tests::manifest::config_map;
-use reload_tests::webhook::RECORD;
+use reload_tests::webhook::record;
 use reload_tests::{Injector, with_namespace};
 
 use super::{installed, recording};
@@ -26,7 +25,7 @@ async fn what_another_webhook_adds_is_recorded() -> Result<()> {
             let made = ns.api::<Pod>().create(&dry_run, &pod("beside-")?).await?;
             let containers = made.spec.as_ref().map_or(0, |spec| spec.containers.len());
             ensure!(containers == 2, "{registration} was not called");
-            let record = Record::parse(made.annotations().get(RECORD).context("no record")?)?;
+            let record = record(&made)?;
             let read = record.sources.get(&SourceId::config_map("sidecar"));
             ensure!(matches!(read, Some(SourceRecord::Read(_))), "{registration}: {:?}", record.sources);
             injector.uninstall().await?;
